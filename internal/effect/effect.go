@@ -1,0 +1,167 @@
+// Package effect says, as plain data, what a decision wants done. The pure machines (account,
+// session, trust, recovery) return effects; the store applies them in the one transaction that
+// also writes the changed state, so that nothing is done which was not decided, and nothing
+// decided is left undone. Effects are never calls: a test reads them.
+package effect
+
+import "time"
+
+// ActorKind says who moved.
+type ActorKind string
+
+// Who may move.
+const (
+	Person    ActorKind = "person"    // a signed-in person; ID is the account
+	Applicant ActorKind = "applicant" // whoever sits at the browser that started a recovery or a registration; no ID
+	Operator  ActorKind = "operator"  // ID is the operator; Office is set
+	System    ActorKind = "system"    // a timer, an import, a command
+)
+
+// Act describes who acts, from where, and on whose request: it goes into every event.
+type Act struct {
+	Actor     ActorKind
+	ID        string // account or operator id, empty for Applicant and System
+	Office    string // operator's office
+	Area      string // network address area, for example "91.221.0.0/16": never a full address
+	Device    string // plain words such as "Chrome, Android"
+	RequestID string
+}
+
+// Effect is one thing to be done in the deciding transaction.
+type Effect interface{ effect() }
+
+// Record writes one event. Exactly one Record goes with each change of state (I7).
+type Record struct {
+	Kind     string            // "recovery.approved": noun.past-participle; the locale key is "event."+Kind
+	Object   string            // "recovery:<id>"
+	Subjects []string          // accounts whose history shows it, the first is the one concerned
+	Facts    map[string]string // safe to show to every subject: no codes, no phones
+}
+
+// Channel is a way to reach a person.
+type Channel string
+
+// The channels. All means every channel the account has.
+const (
+	SMS   Channel = "sms"
+	Email Channel = "email"
+	Push  Channel = "push"
+)
+
+// All is every channel: the list for security notices.
+func All() []Channel { return []Channel{SMS, Email, Push} }
+
+// Send puts messages into the outbox: one row per channel that the account really has.
+// Args may hold a secret (a code): the whole of Args is sealed at rest and wiped after delivery.
+type Send struct {
+	Kind     string            // message kind, see package notify
+	To       string            // account id; its current address of each channel is taken inside the transaction
+	Via      []Channel         //
+	Address  string            // when set: this address instead of the account's (one channel only)
+	Locale   string            // only with Address and no To: "ru" or "en"
+	Args     map[string]string //
+	NotAfter time.Time         // zero: no bound; otherwise never delivered later than this
+	Key      string            // idempotency key, unique per (Key, channel); empty: a new random one
+}
+
+// Arm sets (or moves) the one timer of that kind for the object. It comes back as an ordinary event.
+type Arm struct {
+	Timer  string // "recovery.expire"
+	Object string // bare id
+	At     time.Time
+}
+
+// Disarm removes that timer; a timer that does not exist is no error.
+type Disarm struct {
+	Timer  string
+	Object string
+}
+
+// IssueCode stores a one-time code's keyed hash. Older live codes of the same Purpose and Bound end.
+// Only one code lives on one phone while an approval code lives there (the reverse attack, T04):
+// the store refuses with fault key "fault.code.other_live".
+type IssueCode struct {
+	ID        string
+	Purpose   string // a secret.Purpose
+	Bound     string // the object the code is for: a recovery, a session, an approval
+	Account   string // empty for a registration
+	Phone     string // E.164 the code goes to; only its keyed hash is stored. Empty for e-mail
+	Hash      []byte
+	ExpiresAt time.Time
+}
+
+// UseCode burns a live code: exactly one row, or the whole commit is refused (fault key "fault.code.used").
+type UseCode struct{ ID string }
+
+// DropCodes ends every live code bound to the object.
+type DropCodes struct{ Bound string }
+
+// SetPassword replaces the password hash and marks the change; nothing else may change it.
+type SetPassword struct {
+	Account    string
+	Hash       string
+	MustChange bool // a temporary password on paper
+}
+
+// EndSessions ends every session, pending sign-in and refresh token of the account, but Except.
+type EndSessions struct {
+	Account string
+	Except  string // session id to keep, or empty
+	Why     string // "recovery", "freeze", "sign_out_everywhere", ...
+	Devices bool   // remembered devices too
+}
+
+// LockRecovery closes online recovery until the time (never moves it earlier).
+type LockRecovery struct {
+	Account string
+	Until   time.Time
+}
+
+// Freeze closes sign-in, recovery and other systems for the account until Thaw.
+type Freeze struct {
+	Account string
+	Reason  string // "contact_fraud", "self", "notice", "operator"
+}
+
+// Thaw lifts a freeze.
+type Thaw struct{ Account string }
+
+// BeginHold opens the period after a recovery in which dangerous actions are closed,
+// and marks the account as recovered.
+type BeginHold struct {
+	Account string
+	At      time.Time
+	Until   time.Time
+}
+
+// PurgePending ends what may have been planted before a recovery: pending changes, unanswered invitations.
+type PurgePending struct{ Account string }
+
+// ConfirmPhone notes that a code sent to the account's current phone was entered at that time.
+type ConfirmPhone struct {
+	Account string
+	At      time.Time
+}
+
+// TellSystems tells every relying party of the account (other information systems).
+type TellSystems struct {
+	Account string
+	What    string // "recovery-activated", "session-revoked", "account-disabled", ...
+}
+
+func (Record) effect()       {}
+func (Send) effect()         {}
+func (Arm) effect()          {}
+func (Disarm) effect()       {}
+func (IssueCode) effect()    {}
+func (UseCode) effect()      {}
+func (DropCodes) effect()    {}
+func (SetPassword) effect()  {}
+func (EndSessions) effect()  {}
+func (LockRecovery) effect() {}
+func (Freeze) effect()       {}
+func (Thaw) effect()         {}
+func (BeginHold) effect()    {}
+func (PurgePending) effect() {}
+func (ConfirmPhone) effect() {}
+func (TellSystems) effect()  {}
