@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Stats counts what a piece of work cost in SQL. Tests hold budgets with it and `bench` prints it.
+type Stats struct {
+	statements atomic.Int64
+	trips      atomic.Int64
+	commits    atomic.Int64
+	retries    atomic.Int64
+}
+
+// Statements is the number of SQL statements sent, without BEGIN and COMMIT.
+func (s *Stats) Statements() int64 { return s.statements.Load() }
+
+// RoundTrips is Statements with BEGIN, COMMIT and ROLLBACK.
+func (s *Stats) RoundTrips() int64 { return s.trips.Load() }
+
+// Commits is the number of committed transactions.
+func (s *Stats) Commits() int64 { return s.commits.Load() }
+
+// Retries is the number of times a transaction or a read was run again.
+func (s *Stats) Retries() int64 { return s.retries.Load() }
+
+type statsKey struct{}
+
+// Measured returns a context whose SQL is counted in the returned Stats as well as in the store's own.
+func Measured(ctx context.Context) (context.Context, *Stats) {
+	s := new(Stats)
+	return context.WithValue(ctx, statsKey{}, s), s
+}
+
+// each calls count for the store's counters and for those of the context.
+func (s *Store) each(ctx context.Context, count func(*Stats)) {
+	count(&s.total)
+	if own, ok := ctx.Value(statsKey{}).(*Stats); ok {
+		count(own)
+	}
+}
+
+func (s *Store) countStatement(ctx context.Context) {
+	s.each(ctx, func(c *Stats) { c.statements.Add(1); c.trips.Add(1) })
+}
+
+func (s *Store) countTrip(ctx context.Context) { s.each(ctx, func(c *Stats) { c.trips.Add(1) }) }
