@@ -1,0 +1,50 @@
+package ui
+
+import "doverie/internal/i18n"
+
+// Text is something to be read: the key of a message with its arguments, or, for what people typed or are
+// called, plain words that need no translation. The zero Text says nothing.
+type Text struct {
+	key   string
+	args  map[string]any
+	plain string
+}
+
+// K is the message of a key with named arguments in pairs: K("link.guards", "Name", "Алексей").
+// An argument may be a Text itself; it is printed first.
+func K(key string, args ...any) Text {
+	named := make(map[string]any, len(args)/2)
+	for i := 0; i+1 < len(args); i += 2 {
+		if name, ok := args[i].(string); ok {
+			named[name] = args[i+1]
+		}
+	}
+	return Text{key: key, args: named}
+}
+
+// Named is K with the arguments of a map, such as those of a fault.
+func Named(key string, args map[string]any) Text { return Text{key: key, args: args} }
+
+// Plain is data shown as it is: a name, a device, a code of a region.
+func Plain(words string) Text { return Text{plain: words} }
+
+// Empty reports whether there is nothing to say.
+func (t Text) Empty() bool { return t.key == "" && t.plain == "" }
+
+// Key gives the message key, empty for plain words: tests look at it instead of at a translation.
+func (t Text) Key() string { return t.key }
+
+// Say prints the text in the printer's language.
+func (t Text) Say(p *i18n.Printer) string {
+	if t.key == "" {
+		return t.plain
+	}
+	args := make(map[string]any, len(t.args))
+	for name, value := range t.args {
+		if inner, ok := value.(Text); ok {
+			value = inner.Say(p)
+		}
+		args[name] = value
+	}
+	return p.Named(t.key, args)
+}
