@@ -113,6 +113,9 @@ func (a *Assets) URL(name string) (string, error) {
 	return "", fmt.Errorf("there is no asset %q", name)
 }
 
+// Content is the uncompressed file at the address, nil when there is none.
+func (a *Assets) Content(url string) []byte { return a.byURL[url].plain }
+
 // ServeHTTP serves AssetPrefix. Anything but an exact address is not found.
 func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	one, ok := a.byURL[r.URL.Path]

@@ -118,6 +118,17 @@ func (r *Renderer) Render(buf *bytes.Buffer, lang string, l Layout, page Page) e
 	return nil
 }
 
+// RenderPart writes one component alone, by its template's name: for the gallery, and for pages' tests.
+func (r *Renderer) RenderPart(buf *bytes.Buffer, lang, part string, data any) error {
+	for _, t := range r.voice(lang).pages {
+		if err := t.ExecuteTemplate(buf, part, data); err != nil {
+			return fmt.Errorf("ui: part %s: %w", part, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("ui: no page holds the part %s", part)
+}
+
 func functions(p *i18n.Printer, assets *Assets, icons map[string]template.HTML) template.FuncMap {
 	return template.FuncMap{
 		"t": p.T, "n": p.N,
