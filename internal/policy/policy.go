@@ -27,6 +27,7 @@ type Policy struct {
 	InvitationsPhoneWeek int           `key:"invitations_per_phone_week" doc:"invitations one principal may send to one phone in 7 days" min:"1" max:"50"`
 	Settling             time.Duration `key:"settling" doc:"time in which a fresh link guards but its contact cannot approve" min:"0s" max:"720h"`
 	Leaving              time.Duration `key:"leaving" doc:"time in which a removed contact still guards" min:"1h" max:"720h"`
+	LinkReview           time.Duration `key:"link_review" doc:"how often it is checked that a contact is still eligible" min:"1h" max:"720h"`
 	HealthReminder       time.Duration `key:"health_reminder" doc:"how often a principal is reminded who guards him" min:"24h" max:"17520h"`
 
 	StepUpTTL         time.Duration `key:"step_up_ttl" doc:"life of a repeated check of password and second factor" min:"30s" max:"15m"`
@@ -71,7 +72,7 @@ func Default() Policy {
 		PrincipalMinAge: 14, ContactMinAge: 18, Citizenship: "RUS",
 		MaxContacts: 3, MaxPrincipals: 5, PhoneFresh: 365 * day, SimChangeQuiet: 72 * time.Hour,
 		InvitationTTL: 72 * time.Hour, InvitationsPerDay: 5, InvitationsPhoneWeek: 3,
-		Settling: 24 * time.Hour, Leaving: 72 * time.Hour, HealthReminder: 365 * day,
+		Settling: 24 * time.Hour, Leaving: 72 * time.Hour, LinkReview: day, HealthReminder: 365 * day,
 		StepUpTTL: 5 * time.Minute, SessionTTL: 24 * time.Hour, SessionIdle: time.Hour,
 		SignInTTL: 10 * time.Minute, RegistrationTTL: time.Hour, EmailLinkTTL: 24 * time.Hour, NoticeLinkTTL: 72 * time.Hour,
 		SignInsPerAccount: 10, SignInsPerArea: 300, PasswordMin: 8, PasswordMax: 128,

@@ -1,0 +1,484 @@
+package recovery
+
+import (
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/trust"
+)
+
+// State is where a recovery stands.
+type State string
+
+// The states. The zero value is "not started".
+const (
+	None       State = ""
+	Proving    State = "proving"
+	Awaiting   State = "awaiting_contact"
+	Approved   State = "approved"
+	Verified   State = "verified"
+	Completed  State = "completed"
+	Rejected   State = "rejected"
+	Disowned   State = "disowned"
+	Expired    State = "expired"
+	Cancelled  State = "cancelled"
+	Superseded State = "superseded"
+	LockedOut  State = "locked_out"
+)
+
+// States lists every state, for tables and tests.
+func States() []State {
+	return []State{None, Proving, Awaiting, Approved, Verified, Completed, Rejected, Disowned, Expired, Cancelled, Superseded, LockedOut}
+}
+
+// TimerExpire ends a recovery whose time is over, whatever it waits for.
+const TimerExpire = "recovery.expire"
+
+// Why a recovery is locked out.
+const (
+	WhyCodes       = "codes"        // a code was missed too often
+	WhyAsks        = "asks"         // the contacts were asked too often today
+	WhyLocked      = "locked"       // online recovery is locked after a rejection or a disown
+	WhyFrozen      = "frozen"       // the account is frozen
+	WhyNobodyAble  = "nobody_able"  // guarded, but no contact can approve: in person only
+	WhyContactLeft = "contact_left" // the contacts that were asked are gone
+	WhyGuarded     = "guarded"      // a link appeared after an unguarded start
+)
+
+// Recovery is one attempt.
+type Recovery struct {
+	ID        string
+	Account   string // empty for a decoy: an identifier that names nobody
+	State     State
+	Channel   effect.Channel // where the account's own codes go: SMS, or e-mail when the phone is not current
+	Device    string
+	Area      string
+	Guarded   bool // a link guarded the account when it was proven
+	Needed    int  // contacts who must approve
+	StartedAt time.Time
+	ProvenAt  time.Time
+	ExpiresAt time.Time // of the present state
+	EndedAt   time.Time
+	EndReason string
+	Version   int64
+}
+
+// Open tells whether the recovery has proved itself and has not ended: at most one an account.
+func (r Recovery) Open() bool {
+	return r.State == Awaiting || r.State == Approved || r.State == Verified
+}
+
+// Over tells whether nothing can happen to it any more.
+func (r Recovery) Over() bool { return !r.Open() && r.State != Proving && r.State != None }
+
+// Guard is what stands between a proven applicant and a new password, read in the same transaction.
+type Guard struct {
+	LockedUntil time.Time // zero: online recovery is not locked
+	Frozen      bool
+	Guarding    int       // links that guard
+	Able        int       // contacts among them who can approve before the request lapses
+	Quorum      int       // the principal's choice
+	Asks        int       // times contacts were asked for this principal in the last 24 h
+	WaitUntil   time.Time // end of a quiet exit that is running, or zero (DOMAIN §4.10)
+}
+
+// Needed is how many approvals the guard wants: the quorum, but never more than there are links.
+func (g Guard) Needed() int { return max(1, min(g.Quorum, g.Guarding)) }
+
+// Event is something that happens to a recovery.
+type Event interface{ event() string }
+
+// Code is a fresh one-time code for the applicant.
+type Code struct {
+	ID, Purpose, Code string
+	Hash              []byte
+	Phone             string // empty when it goes by e-mail
+}
+
+// The events.
+type (
+	// Started creates it. Account is empty for a decoy.
+	Started struct {
+		ID, Account, Device, Area string
+		Channel                   effect.Channel
+	}
+	// CodeSent issues the code of the present step: the first (proving) or the second (approved).
+	CodeSent struct{ Code Code }
+	// Proven is the right first code. Cast carries names and the stop code for the messages.
+	Proven struct {
+		CodeID string
+		Guard  Guard
+		Cast   trust.Cast
+	}
+	// VotedFor and VotedAgainst are a contact's decision.
+	VotedFor     struct{ Vote trust.Vote }
+	VotedAgainst struct{ Vote trust.Vote }
+	// ContactLost tells how many contacts can still approve after one left or was suspended.
+	ContactLost struct{ Able int }
+	// CodeMissed is the last wrong try of the code of the present step.
+	CodeMissed struct{}
+	// SecondCode is the right second code.
+	SecondCode struct{ CodeID string }
+	// PasswordSet completes it. Guarding is how many links guard at this moment.
+	PasswordSet struct {
+		Hash     string
+		Guarding int
+		Cast     trust.Cast
+	}
+	// DisownedByOwner is the principal's "this is not me".
+	DisownedByOwner struct{ Cast trust.Cast }
+	// GivenUp is the applicant's own end, or the owner's "this was me, I have signed in".
+	GivenUp struct{ Reason string }
+	// Overtaken is a newer recovery that proved itself.
+	Overtaken struct{ By string }
+	// Frozen is a freeze of the account while it runs.
+	Frozen struct{}
+	// Due is the timer.
+	Due struct{ Cast trust.Cast }
+)
+
+func (Started) event() string         { return "started" }
+func (CodeSent) event() string        { return "code_sent" }
+func (Proven) event() string          { return "proven" }
+func (VotedFor) event() string        { return "voted_for" }
+func (VotedAgainst) event() string    { return "voted_against" }
+func (ContactLost) event() string     { return "contact_lost" }
+func (CodeMissed) event() string      { return "code_missed" }
+func (SecondCode) event() string      { return "second_code" }
+func (PasswordSet) event() string     { return "password_set" }
+func (DisownedByOwner) event() string { return "disowned" }
+func (GivenUp) event() string         { return "given_up" }
+func (Overtaken) event() string       { return "overtaken" }
+func (Frozen) event() string          { return "frozen" }
+func (Due) event() string             { return "due" }
+
+// Apply decides what the event does to the recovery. It reads no clock and calls nothing.
+// An event that the state does not know is a Conflict: somebody or a timer was first (I3).
+func (r Recovery) Apply(now time.Time, p policy.Policy, e Event) (Recovery, []effect.Effect, error) {
+	if e, ok := e.(Due); ok {
+		return r.expire(now, e)
+	}
+	if (r.Open() || r.State == Proving) && !now.Before(r.ExpiresAt) {
+		// The time is over though the timer has not come yet: half-open intervals (T25).
+		return r, nil, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
+	}
+	switch e := e.(type) {
+	case Started:
+		if r.State == None {
+			return r.start(now, p, e)
+		}
+	case CodeSent:
+		if r.State == Proving || r.State == Approved {
+			return r.sendCode(now, p, e.Code)
+		}
+	case Proven:
+		if r.State == Proving && r.Account != "" {
+			return r.prove(now, p, e)
+		}
+	case VotedFor:
+		if r.State == Awaiting {
+			return r.votedFor(now, p, e.Vote)
+		}
+	case VotedAgainst:
+		if r.Open() && r.Guarded {
+			return r.votedAgainst(now, p, e.Vote)
+		}
+	case ContactLost:
+		if r.State == Awaiting {
+			return r.contactLost(now, e)
+		}
+	case CodeMissed:
+		if r.State == Proving || r.State == Approved {
+			return r.end(now, LockedOut, WhyCodes)
+		}
+	case SecondCode:
+		if r.State == Approved {
+			return r.secondCode(now, e)
+		}
+	case PasswordSet:
+		if r.State == Verified {
+			return r.complete(now, p, e)
+		}
+	case DisownedByOwner:
+		if r.Open() {
+			return r.disown(now, p, e)
+		}
+	case GivenUp:
+		if r.Open() || r.State == Proving {
+			return r.end(now, Cancelled, e.Reason)
+		}
+	case Overtaken:
+		if r.Open() {
+			return r.end(now, Superseded, "second_device")
+		}
+	case Frozen:
+		if r.Open() || r.State == Proving {
+			return r.end(now, Cancelled, WhyFrozen)
+		}
+	}
+	return r, nil, r.conflict()
+}
+
+func (r Recovery) conflict() error {
+	key := string(r.State)
+	if r.State == None {
+		key = "none"
+	}
+	return fault.New(fault.Conflict, "fault.recovery.state_"+key, nil)
+}
+
+func (r Recovery) start(now time.Time, p policy.Policy, e Started) (Recovery, []effect.Effect, error) {
+	n := Recovery{
+		ID: e.ID, Account: e.Account, State: Proving, Channel: e.Channel, Device: e.Device, Area: e.Area,
+		StartedAt: now, ExpiresAt: now.Add(p.RecoveryProving),
+	}
+	return n, []effect.Effect{
+		n.record("recovery.started", nil),
+		effect.Arm{Timer: TimerExpire, Object: n.ID, At: n.ExpiresAt},
+	}, nil
+}
+
+func (r Recovery) sendCode(now time.Time, p policy.Policy, c Code) (Recovery, []effect.Effect, error) {
+	kind := "recovery.code"
+	if r.State == Approved {
+		kind = "recovery.finish_code"
+	}
+	until := now.Add(p.CodeTTL)
+	out := []effect.Effect{
+		effect.IssueCode{
+			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until,
+		},
+	}
+	if r.Account != "" {
+		out = append(out, effect.Send{
+			Kind: kind, To: r.Account, Via: []effect.Channel{r.Channel}, NotAfter: until, Key: c.ID,
+			Args: map[string]string{"code": c.Code},
+		})
+	}
+	return r, out, nil
+}
+
+func (r Recovery) prove(now time.Time, p policy.Policy, e Proven) (Recovery, []effect.Effect, error) {
+	out := []effect.Effect{effect.UseCode{ID: e.CodeID}}
+	if r.Channel == effect.SMS {
+		out = append(out, effect.ConfirmPhone{Account: r.Account, At: now})
+	}
+	n := r
+	n.ProvenAt = now
+	lock := func(why string, more ...effect.Effect) (Recovery, []effect.Effect, error) {
+		n, end, err := n.end(now, LockedOut, why)
+		return n, append(append(out, end...), more...), err
+	}
+	g := e.Guard
+	n.Guarded = g.Guarding > 0
+	n.Needed = g.Needed()
+	switch {
+	case g.Frozen:
+		return lock(WhyFrozen)
+	case now.Before(g.LockedUntil):
+		return lock(WhyLocked)
+	case !n.Guarded:
+		n.State, n.ExpiresAt = Approved, now.Add(p.RecoveryFinish)
+		out = append(out, n.record("recovery.proven", map[string]string{"guarded": "no"}))
+	case g.Asks >= p.AsksPerDay:
+		return lock(WhyAsks,
+			effect.LockRecovery{Account: r.Account, Until: now.Add(p.RecoveryLock)},
+			n.tell("recovery.locked_out", n.Account, e.Cast, map[string]string{"until": now.Add(p.RecoveryLock).UTC().Format(time.RFC3339)}))
+	case g.Able < n.Needed:
+		// Never a path without its contact (DOMAIN §5.3): in person only.
+		return lock(WhyNobodyAble, n.tell("recovery.attempt", n.Account, e.Cast, nil))
+	default:
+		n.State, n.ExpiresAt = Awaiting, later(now.Add(p.RecoveryWait), g.WaitUntil)
+		out = append(out, n.record("recovery.proven", map[string]string{"guarded": "yes"}))
+	}
+	return n, append(out,
+		effect.Arm{Timer: TimerExpire, Object: n.ID, At: n.ExpiresAt},
+		n.tell("recovery.attempt", n.Account, e.Cast, nil),
+		effect.TellSystems{Account: n.Account, What: "recovery-activated"},
+	), nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func (r Recovery) votedFor(now time.Time, p policy.Policy, v trust.Vote) (Recovery, []effect.Effect, error) {
+	n := r
+	if v.Approved < r.Needed {
+		return n, []effect.Effect{n.record("recovery.approval_counted", nil)}, nil
+	}
+	n.State, n.ExpiresAt = Approved, now.Add(p.RecoveryFinish)
+	return n, []effect.Effect{
+		n.record("recovery.approved", nil),
+		effect.Arm{Timer: TimerExpire, Object: n.ID, At: n.ExpiresAt},
+		n.tell("recovery.approved", n.Account, v.Cast, map[string]string{"first_name": v.Cast.Contacts[v.By.Contact]}),
+	}, nil
+}
+
+func (r Recovery) votedAgainst(now time.Time, p policy.Policy, v trust.Vote) (Recovery, []effect.Effect, error) {
+	kind := "recovery.rejected"
+	if v.By.Reason == string(trust.ReasonFraud) {
+		kind = "recovery.fraud"
+	}
+	n, out, err := r.end(now, Rejected, v.By.Reason)
+	return n, append(out,
+		effect.LockRecovery{Account: r.Account, Until: now.Add(p.RecoveryLock)},
+		r.tell(kind, r.Account, v.Cast, map[string]string{
+			"first_name": v.Cast.Contacts[v.By.Contact], "reason": v.By.Reason, "until": now.Add(p.RecoveryLock).UTC().Format(time.RFC3339),
+		}),
+	), err
+}
+
+func (r Recovery) contactLost(now time.Time, e ContactLost) (Recovery, []effect.Effect, error) {
+	if e.Able >= r.Needed {
+		return r, nil, nil
+	}
+	return r.end(now, LockedOut, WhyContactLeft)
+}
+
+func (r Recovery) secondCode(now time.Time, e SecondCode) (Recovery, []effect.Effect, error) {
+	n := r
+	n.State = Verified
+	out := []effect.Effect{effect.UseCode{ID: e.CodeID}, n.record("recovery.verified", nil)}
+	if r.Channel == effect.SMS {
+		out = append(out, effect.ConfirmPhone{Account: r.Account, At: now})
+	}
+	return n, out, nil
+}
+
+func (r Recovery) complete(now time.Time, p policy.Policy, e PasswordSet) (Recovery, []effect.Effect, error) {
+	if !r.Guarded && e.Guarding > 0 {
+		// I1: a link that appeared meanwhile guards from its first second.
+		return r.end(now, LockedOut, WhyGuarded)
+	}
+	until := now.Add(p.Hold)
+	n, out, err := r.end(now, Completed, "completed")
+	out = append(out,
+		effect.SetPassword{Account: r.Account, Hash: e.Hash},
+		effect.PurgePending{Account: r.Account},
+		effect.EndSessions{Account: r.Account, Why: "recovery", Devices: true},
+		effect.BeginHold{Account: r.Account, At: now, Until: until},
+		effect.TellSystems{Account: r.Account, What: "credential-change"},
+		effect.TellSystems{Account: r.Account, What: "session-revoked"},
+		r.tell("recovery.completed", r.Account, e.Cast, map[string]string{"until": until.UTC().Format(time.RFC3339), "role": string(trust.PrincipalSide)}),
+	)
+	for _, c := range e.Cast.ContactsOrder {
+		out = append(out, effect.Send{
+			Kind: "recovery.completed", To: c, Via: effect.All(), Key: r.ID + ":completed:" + c,
+			Args: map[string]string{"first_name": e.Cast.Principal, "at": now.UTC().Format(time.RFC3339), "role": string(trust.ContactSide)},
+		})
+	}
+	return n, out, err
+}
+
+func (r Recovery) disown(now time.Time, p policy.Policy, e DisownedByOwner) (Recovery, []effect.Effect, error) {
+	until := now.Add(p.RecoveryLock)
+	n, out, err := r.end(now, Disowned, "owner")
+	out = append(out,
+		effect.LockRecovery{Account: r.Account, Until: until},
+		r.tell("recovery.disowned", r.Account, e.Cast, map[string]string{"until": until.UTC().Format(time.RFC3339), "role": string(trust.PrincipalSide)}),
+		effect.TellSystems{Account: r.Account, What: "recovery-disowned"},
+	)
+	if r.Guarded {
+		for _, c := range e.Cast.ContactsOrder {
+			out = append(out, effect.Send{
+				Kind: "recovery.disowned", To: c, Via: effect.All(), Key: r.ID + ":disowned:" + c,
+				Args: map[string]string{"first_name": e.Cast.Principal, "at": now.UTC().Format(time.RFC3339), "role": string(trust.ContactSide)},
+			})
+		}
+	}
+	return n, out, err
+}
+
+func (r Recovery) expire(now time.Time, e Due) (Recovery, []effect.Effect, error) {
+	if (!r.Open() && r.State != Proving) || now.Before(r.ExpiresAt) {
+		return r, nil, r.conflict()
+	}
+	was := r.State
+	n, out, err := r.end(now, Expired, string(was)) // I10: silence never approves
+	if was != Proving {
+		out = append(out, r.tell("recovery.expired", r.Account, e.Cast, nil))
+	}
+	return n, out, err
+}
+
+// end closes the recovery with one event, drops its codes and its timer.
+func (r Recovery) end(now time.Time, to State, reason string) (Recovery, []effect.Effect, error) {
+	n := r
+	n.State, n.EndedAt, n.EndReason = to, now, reason
+	return n, []effect.Effect{
+		n.record("recovery."+string(to), map[string]string{"reason": reason}),
+		effect.Disarm{Timer: TimerExpire, Object: n.ID},
+		effect.DropCodes{Bound: n.ID},
+	}, nil
+}
+
+// record writes one event into the principal's history; a decoy's has no subject.
+func (r Recovery) record(kind string, facts map[string]string) effect.Record {
+	rec := effect.Record{Kind: kind, Object: "recovery:" + r.ID, Facts: facts}
+	if r.Account != "" {
+		rec.Subjects = []string{r.Account}
+	}
+	return rec
+}
+
+// tell sends a security notice to the principal on every channel; it carries the stop code.
+func (r Recovery) tell(kind, to string, cast trust.Cast, more map[string]string) effect.Send {
+	args := map[string]string{"stop_code": cast.StopCode, "device": r.Device, "area": r.Area, "at": r.StartedAt.UTC().Format(time.RFC3339)}
+	for k, v := range more {
+		args[k] = v
+	}
+	return effect.Send{Kind: kind, To: to, Via: effect.All(), Args: args, Key: r.ID + ":" + kind}
+}
+
+// ActionKind, ActionID, Decidable, NeededApprovals, Beginning, WhenApproved and WhenRejected make a
+// Recovery the trust.Parent of its approvals.
+
+// ActionKind says that a recovery is what is guarded.
+func (r Recovery) ActionKind() trust.ActionKind { return trust.ActionRecovery }
+
+// ActionID is the recovery's id.
+func (r Recovery) ActionID() string { return r.ID }
+
+// Decidable tells whether a contact's decision still means something: until completed.
+func (r Recovery) Decidable(now time.Time) bool { return r.Open() && now.Before(r.ExpiresAt) }
+
+// NeededApprovals is how many contacts must approve.
+func (r Recovery) NeededApprovals() int { return r.Needed }
+
+// Beginning says when and from what it was started.
+func (r Recovery) Beginning() trust.Beginning {
+	return trust.Beginning{At: r.StartedAt, Device: r.Device, Area: r.Area}
+}
+
+// WhenApproved applies a contact's yes.
+func (r Recovery) WhenApproved(now time.Time, p policy.Policy, v trust.Vote) (trust.Parent, []effect.Effect, error) {
+	return parent(r.Apply(now, p, VotedFor{Vote: v}))
+}
+
+// WhenRejected applies a contact's no.
+func (r Recovery) WhenRejected(now time.Time, p policy.Policy, v trust.Vote) (trust.Parent, []effect.Effect, error) {
+	return parent(r.Apply(now, p, VotedAgainst{Vote: v}))
+}
+
+// WhenContactLost ends the recovery when too few contacts are left to approve it.
+func (r Recovery) WhenContactLost(now time.Time, p policy.Policy, able int) (trust.Parent, []effect.Effect, error) {
+	if r.State != Awaiting {
+		return r, nil, nil
+	}
+	return parent(r.Apply(now, p, ContactLost{Able: able}))
+}
+
+// WhenFrozen ends the recovery: a frozen account has no online way to a password.
+func (r Recovery) WhenFrozen(now time.Time, p policy.Policy) (trust.Parent, []effect.Effect, error) {
+	return parent(r.Apply(now, p, Frozen{}))
+}
+
+func parent(r Recovery, out []effect.Effect, err error) (trust.Parent, []effect.Effect, error) {
+	return r, out, err
+}

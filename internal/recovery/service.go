@@ -1,0 +1,426 @@
+package recovery
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+	"doverie/internal/trust"
+)
+
+// Owner is what a recovery needs to know of the account an identifier names. The zero Owner is
+// nobody: its recovery is a decoy that nobody can prove.
+type Owner struct {
+	Account      string
+	Phone        string // E.164
+	PhoneCurrent bool
+	Email        string // verified, or empty
+}
+
+// Owners finds accounts by what an applicant typed, and applies the account's own rules to a new password.
+type Owners interface {
+	// ByIdentifier finds by phone, e-mail or SNILS. An unknown one is the zero Owner and no error; an
+	// unreadable one is an Invalid fault, the same whoever exists.
+	ByIdentifier(ctx context.Context, typed string) (Owner, error)
+	// ByID finds the owner of a recovery that runs.
+	ByID(ctx context.Context, account string) (Owner, error)
+	// SameSNILS compares a typed SNILS with the account's, for the way by e-mail.
+	SameSNILS(ctx context.Context, account, typed string) (bool, error)
+	// HashNew checks a new password by the account's rules (an Invalid fault names the field) and hashes it.
+	HashNew(ctx context.Context, account, password string) (hash string, err error)
+}
+
+// Attempts stores recoveries under the secret cookie of the browser that started them.
+type Attempts interface {
+	// Begin writes a new recovery, its code and its effects: the same statements for a decoy.
+	Begin(ctx context.Context, act effect.Act, r Recovery, browser []byte, effects []effect.Effect) error
+	// Of finds the recovery a browser started. A NotFound fault when there is none.
+	Of(ctx context.Context, browser []byte) (Recovery, error)
+	// OpenOf returns the id of the account's open recovery, or "".
+	OpenOf(ctx context.Context, account string) (string, error)
+}
+
+// Service has one method for each human act of the applicant, of the principal, and for the timer.
+// The contact's acts are trust.Decisions.
+type Service struct {
+	Circles  trust.Circles
+	Codes    trust.Codes
+	Owners   Owners
+	Attempts Attempts
+	Limits   trust.Limiter
+	Keys     *secret.Keyring
+	Policy   policy.Policy
+	Now      func() time.Time
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Start begins a recovery. The answer, the rows and the time do not depend on what the identifier
+// names (I6). browser is the new secret for the applicant's cookie: only its holder is the applicant.
+func (s *Service) Start(ctx context.Context, act effect.Act, identifier string) (browser string, err error) {
+	if err := s.Limits.Allow(ctx, "recovery_area", act.Area, s.Policy.RecoveriesPerArea, time.Hour); err != nil {
+		return "", err
+	}
+	owner, err := s.Owners.ByIdentifier(ctx, identifier)
+	if err != nil {
+		return "", err
+	}
+	now := s.Now()
+	channel, _ := reach(owner)
+	r, effs, err := Recovery{}.Apply(now, s.Policy, Started{
+		ID: newID(), Account: owner.Account, Device: act.Device, Area: act.Area, Channel: channel,
+	})
+	if err != nil {
+		return "", err
+	}
+	sent, err := s.makeCode(ctx, now, r, owner)
+	if err != nil {
+		return "", err
+	}
+	browser = secret.Token()
+	err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
+	if fault.HasKey(err, "fault.code.other_live") {
+		// A contact is at his last step on that phone just now: nothing else is sent there (T04), and
+		// the stranger at the start page must not learn of it.
+		err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, mute(sent)...))
+	}
+	return browser, err
+}
+
+// reach chooses where the account's own codes go: the current phone, else the verified e-mail.
+func reach(o Owner) (channel effect.Channel, phone string) {
+	if !o.PhoneCurrent && o.Email != "" {
+		return effect.Email, ""
+	}
+	return effect.SMS, o.Phone
+}
+
+// makeCode makes the code of the present step. For a decoy, and for a phone that has been sent too
+// many today, it is a code that goes to nobody: the rows are the same, and the applicant is not told.
+func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner Owner) ([]effect.Effect, error) {
+	purpose := secret.RecoveryProve
+	if r.State == Approved {
+		purpose = secret.RecoveryFinish
+	}
+	code, err := secret.Code(purpose)
+	if err != nil {
+		return nil, err
+	}
+	_, phone := reach(owner)
+	allowed, err := s.Codes.PhoneAllows(ctx, string(purpose), phone, s.Policy)
+	if err != nil {
+		return nil, err
+	}
+	_, effs, err := r.Apply(now, s.Policy, CodeSent{Code: Code{
+		ID: newID(), Purpose: string(purpose), Code: code, Phone: phone, Hash: s.Keys.HashCode(purpose, r.ID, code),
+	}})
+	if !allowed {
+		effs = mute(effs)
+	}
+	return effs, err
+}
+
+// mute keeps the rows of a code and takes away its message and its phone.
+func mute(effs []effect.Effect) []effect.Effect {
+	var out []effect.Effect
+	for _, e := range effs {
+		switch e := e.(type) {
+		case effect.Send:
+		case effect.IssueCode:
+			e.Phone = ""
+			out = append(out, e)
+		default:
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// purposeNow is the purpose of the code the present step waits for.
+func purposeNow(r Recovery) (secret.Purpose, bool) {
+	switch r.State {
+	case Proving:
+		return secret.RecoveryProve, true
+	case Approved:
+		return secret.RecoveryFinish, true
+	}
+	return "", false
+}
+
+// SendCode sends the code of the present step: the first one again, or the second one.
+func (s *Service) SendCode(ctx context.Context, act effect.Act, browser string) error {
+	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	if err != nil {
+		return err
+	}
+	purpose, ok := purposeNow(r)
+	if !ok {
+		return r.conflict()
+	}
+	var owner Owner
+	if r.Account != "" {
+		if owner, err = s.Owners.ByID(ctx, r.Account); err != nil {
+			return err
+		}
+	}
+	if err := s.Codes.MaySend(ctx, string(purpose), r.ID, s.Policy); err != nil {
+		return err
+	}
+	effs, err := s.makeCode(ctx, s.Now(), r, owner)
+	if err != nil {
+		return err
+	}
+	issue := func(effs []effect.Effect) error {
+		return s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
+			live, ok := c.Subject.(Recovery)
+			if !ok || live.State != r.State || !c.Now.Before(live.ExpiresAt) {
+				return trust.Outcome{}, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
+			}
+			return trust.Outcome{Effects: effs}, nil
+		})
+	}
+	if err = issue(effs); fault.HasKey(err, "fault.code.other_live") {
+		err = issue(mute(effs))
+	}
+	return err
+}
+
+// tryCode counts an attempt and compares. wrong is true for a miss; ended when it was the last one.
+func (s *Service) tryCode(ctx context.Context, act effect.Act, r Recovery, typed string) (codeID string, err error) {
+	purpose, ok := purposeNow(r)
+	if !ok {
+		return "", r.conflict()
+	}
+	try, err := s.Codes.CountTry(ctx, string(purpose), r.ID, s.Policy)
+	if err != nil {
+		return "", err
+	}
+	if s.Keys.SameCode(purpose, r.ID, typed, try.Hash) {
+		return try.CodeID, nil
+	}
+	if try.Left > 0 {
+		return "", fault.New(fault.Refused, "fault.code.wrong", fault.Args{"left": try.Left})
+	}
+	if err := s.endByCodes(ctx, act, r); err != nil && !fault.Is(err, fault.Conflict) {
+		return "", err
+	}
+	return "", fault.New(fault.Refused, "fault.recovery.codes_used_up", nil)
+}
+
+// endByCodes ends this recovery; the account is not touched, so a stranger locks nobody out (T21).
+func (s *Service) endByCodes(ctx context.Context, act effect.Act, r Recovery) error {
+	return s.change(ctx, act, r.ID, "codes", func(trust.Circle, Recovery) (Event, error) { return CodeMissed{}, nil })
+}
+
+// Prove takes the first code, and the SNILS when the account is reached by e-mail. What follows
+// depends on who guards the account at this moment, read and locked in the same transaction.
+func (s *Service) Prove(ctx context.Context, act effect.Act, browser, typed, snils string) error {
+	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	if err != nil {
+		return err
+	}
+	if r.State != Proving {
+		return r.conflict()
+	}
+	codeID, err := s.tryCode(ctx, act, r, typed)
+	if err != nil {
+		return err
+	}
+	if r.Account == "" {
+		// A decoy's code was never sent: a lucky guess is a wrong code like any other.
+		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"left": 0})
+	}
+	if r.Channel == effect.Email {
+		same, err := s.Owners.SameSNILS(ctx, r.Account, snils)
+		if err != nil {
+			return err
+		}
+		if !same {
+			return fault.BadFields(fault.Field{Name: "snils", Key: "fault.recovery.snils"})
+		}
+	}
+	return s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
+		return s.prove(c, codeID)
+	})
+}
+
+func (s *Service) prove(c trust.Circle, codeID string) (trust.Outcome, error) {
+	live, ok := c.Subject.(Recovery)
+	if !ok {
+		return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+	}
+	deadline := c.Now.Add(s.Policy.RecoveryWait)
+	guard := Guard{
+		LockedUntil: c.LockedUntil, Frozen: !c.FrozenAt.IsZero(), Guarding: len(c.Guardians),
+		Able: c.Able(deadline, s.Policy), Quorum: c.Quorum, Asks: c.Asks,
+	}
+	for _, g := range c.Guardians {
+		if g.Link.State == trust.Leaving && g.Link.Quiet { // DOMAIN §4.10
+			guard.WaitUntil = c.Now.Add(s.Policy.RecoveryQuietWait)
+		}
+	}
+	cast := c.Cast(s.Keys.StopCode(c.Principal.Account, c.Now))
+	next, effs, err := live.Apply(c.Now, s.Policy, Proven{CodeID: codeID, Guard: guard, Cast: cast})
+	if err != nil {
+		return trust.Outcome{}, err
+	}
+	out := trust.Outcome{Actions: []trust.Parent{next}, Effects: effs}
+	if !next.Open() {
+		return out, nil
+	}
+	// It has proved itself: an older one ends, and the contacts hear of a second device (DOMAIN §5.1).
+	second := false
+	for _, p := range c.Pending {
+		older, ok := p.Action.(Recovery)
+		if !ok || older.ID == next.ID {
+			continue
+		}
+		second = true
+		if err := s.end(c, p, older, Overtaken{By: next.ID}, "superseded", &out); err != nil {
+			return trust.Outcome{}, err
+		}
+	}
+	if next.State == Awaiting {
+		asked, more, err := c.Ask(s.Policy, next, next.ExpiresAt, second, newID)
+		if err != nil {
+			return trust.Outcome{}, err
+		}
+		out.Approvals = append(out.Approvals, asked...)
+		out.Effects = append(out.Effects, more...)
+	}
+	return out, nil
+}
+
+// Verify takes the second code, sent after the contact's approval to the principal's own phone.
+func (s *Service) Verify(ctx context.Context, act effect.Act, browser, typed string) error {
+	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	if err != nil {
+		return err
+	}
+	if r.State != Approved {
+		return r.conflict()
+	}
+	codeID, err := s.tryCode(ctx, act, r, typed)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, act, r.ID, "", func(trust.Circle, Recovery) (Event, error) { return SecondCode{CodeID: codeID}, nil })
+}
+
+// Complete sets the new password, and with it ends everything that was issued before (I4).
+func (s *Service) Complete(ctx context.Context, act effect.Act, browser, password string) error {
+	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	if err != nil {
+		return err
+	}
+	if r.State != Verified {
+		return r.conflict()
+	}
+	hash, err := s.Owners.HashNew(ctx, r.Account, password)
+	if err != nil {
+		return err
+	}
+	refused := false
+	err = s.change(ctx, act, r.ID, "completed", func(c trust.Circle, live Recovery) (Event, error) {
+		refused = !live.Guarded && len(c.Guardians) > 0
+		return PasswordSet{Hash: hash, Guarding: len(c.Guardians), Cast: c.Cast(s.Keys.StopCode(live.Account, c.Now))}, nil
+	})
+	if err == nil && refused {
+		return fault.New(fault.Refused, "fault.recovery.guarded_now", nil)
+	}
+	return err
+}
+
+// Cancel is the applicant's own end.
+func (s *Service) Cancel(ctx context.Context, act effect.Act, browser string) error {
+	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, act, r.ID, "cancelled", func(trust.Circle, Recovery) (Event, error) {
+		return GivenUp{Reason: "applicant"}, nil
+	})
+}
+
+// Disown is the principal's "this is not me": from a live session or a notice. A Conflict when no
+// recovery is open.
+func (s *Service) Disown(ctx context.Context, act effect.Act, account string) error {
+	id, err := s.openOf(ctx, account)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, act, id, "disowned", func(c trust.Circle, live Recovery) (Event, error) {
+		return DisownedByOwner{Cast: c.Cast(s.Keys.StopCode(account, c.Now))}, nil
+	})
+}
+
+// WasMe cancels the open recovery after its owner has signed in normally and said that it was he (DOMAIN §5.10).
+func (s *Service) WasMe(ctx context.Context, act effect.Act, account string) error {
+	id, err := s.openOf(ctx, account)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, act, id, "cancelled", func(trust.Circle, Recovery) (Event, error) {
+		return GivenUp{Reason: "signed_in"}, nil
+	})
+}
+
+func (s *Service) openOf(ctx context.Context, account string) (string, error) {
+	id, err := s.Attempts.OpenOf(ctx, account)
+	if err == nil && id == "" {
+		err = fault.New(fault.Conflict, "fault.recovery.none_open", nil)
+	}
+	return id, err
+}
+
+// Expire is the timer's road: it only ever ends a recovery (I10).
+func (s *Service) Expire(ctx context.Context, id string) error {
+	act := effect.Act{Actor: effect.System}
+	err := s.change(ctx, act, id, "expired", func(c trust.Circle, live Recovery) (Event, error) {
+		return Due{Cast: c.Cast(s.Keys.StopCode(c.Principal.Account, c.Now))}, nil
+	})
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// change applies one event to a recovery in one commit; when it ends, its open approvals close.
+func (s *Service) change(ctx context.Context, act effect.Act, id, closing string, event func(trust.Circle, Recovery) (Event, error)) error {
+	return s.Circles.Decide(ctx, act, trust.Around{Recovery: id}, func(c trust.Circle) (trust.Outcome, error) {
+		live, ok := c.Subject.(Recovery)
+		if !ok {
+			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
+		e, err := event(c, live)
+		if err != nil {
+			return trust.Outcome{}, err
+		}
+		var out trust.Outcome
+		pending, _ := c.PendingOf(id)
+		err = s.end(c, pending, live, e, closing, &out)
+		return out, err
+	})
+}
+
+// end applies the event and, if the recovery is over by it, closes its approvals.
+func (s *Service) end(c trust.Circle, p trust.Pending, live Recovery, e Event, closing string, out *trust.Outcome) error {
+	next, effs, err := live.Apply(c.Now, s.Policy, e)
+	if err != nil {
+		return err
+	}
+	out.Actions = append(out.Actions, next)
+	out.Effects = append(out.Effects, effs...)
+	if !next.Over() {
+		return nil
+	}
+	closed, more, err := trust.CloseApprovals(c.Now, s.Policy, p.Approvals, closing)
+	out.Approvals = append(out.Approvals, closed...)
+	out.Effects = append(out.Effects, more...)
+	return err
+}

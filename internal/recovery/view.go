@@ -1,0 +1,89 @@
+package recovery
+
+import (
+	"context"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/secret"
+	"doverie/internal/trust"
+)
+
+// View is what the applicant's browser sees of its own recovery: what an honest person needs and a
+// criminal cannot use. Nothing in it tells a decoy from a real one before it is proven.
+type View struct {
+	Now       time.Time
+	State     State
+	Channel   effect.Channel
+	Guarded   bool
+	Match     string   // two digits, only while a contact may be asked for them
+	Contacts  []string // first names of who was asked
+	AbleFrom  time.Time
+	Approved  int
+	Needed    int
+	StartedAt time.Time
+	ExpiresAt time.Time
+	EndedAt   time.Time
+	EndReason string
+}
+
+// View returns the recovery that this browser started; a NotFound fault when there is none.
+func (s *Service) View(ctx context.Context, browser string) (View, error) {
+	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	if err != nil {
+		return View{}, err
+	}
+	v := View{
+		Now: s.Now(), State: r.State, Channel: r.Channel, Guarded: r.Guarded, Needed: r.Needed,
+		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, EndedAt: r.EndedAt, EndReason: r.EndReason,
+	}
+	if r.Account == "" || r.State == Proving || !r.Guarded || r.Over() {
+		return v, nil
+	}
+	c, err := s.Circles.Look(ctx, trust.Around{Recovery: r.ID})
+	if err != nil {
+		return View{}, err
+	}
+	v.Match = s.Keys.MatchNumber(r.ID)
+	for _, g := range c.Guardians {
+		v.Contacts = append(v.Contacts, g.Contact.Given)
+		from, _ := trust.AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
+		if !from.IsZero() && (v.AbleFrom.IsZero() || from.Before(v.AbleFrom)) {
+			v.AbleFrom = from
+		}
+	}
+	if p, ok := c.PendingOf(r.ID); ok {
+		for _, a := range p.Approvals {
+			if a.State == trust.Approved {
+				v.Approved++
+			}
+		}
+	}
+	return v, nil
+}
+
+// Alarm is what the principal's own live sessions are warned of.
+type Alarm struct {
+	ID     string
+	State  State
+	At     time.Time
+	Device string
+	Area   string
+}
+
+// AlarmFor returns the account's open recovery for the banner of its live sessions; ok is false when none is open.
+func (s *Service) AlarmFor(ctx context.Context, account string) (a Alarm, ok bool, err error) {
+	id, err := s.Attempts.OpenOf(ctx, account)
+	if err != nil || id == "" {
+		return Alarm{}, false, err
+	}
+	c, err := s.Circles.Look(ctx, trust.Around{Recovery: id})
+	if err != nil {
+		return Alarm{}, false, err
+	}
+	r, isRecovery := c.Subject.(Recovery)
+	if !isRecovery || !r.Open() {
+		return Alarm{}, false, nil
+	}
+	return Alarm{ID: r.ID, State: r.State, At: r.StartedAt, Device: r.Device, Area: r.Area}, true, nil
+}

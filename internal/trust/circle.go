@@ -1,0 +1,193 @@
+package trust
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/policy"
+)
+
+// Guardian is one link that guards a principal, with its contact's facts.
+type Guardian struct {
+	Link    Link
+	Contact Facts
+}
+
+// Pending is one guarded action that has not ended, with the approvals asked for it.
+type Pending struct {
+	Action    Parent
+	Approvals []Approval
+}
+
+// Protection is the state of a principal's account that trust decisions look at.
+type Protection struct {
+	Quorum      int       // 1 or 2, the principal's choice
+	LockedUntil time.Time // online recovery is locked until then; zero: not locked
+	HoldUntil   time.Time // dangerous actions are closed until then; zero: no hold
+	FrozenAt    time.Time // zero: not frozen
+	Asks        int       // times contacts were asked for a recovery of this principal in the last 24 h
+	Email       string    // verified e-mail, or empty
+	// The newest changes, for the contact to judge by (DOMAIN §5.5a); zero: never.
+	PhoneChangedAt    time.Time
+	PasswordChangedAt time.Time
+	FactorChangedAt   time.Time
+	ContactChangedAt  time.Time // newest link accepted or ended
+	RecoveredAt       time.Time
+	Attempts          int // recoveries of this account that proved themselves in the last 7 days
+}
+
+// Newcomer is the person who answers an invitation.
+type Newcomer struct {
+	Facts      Facts
+	NameHash   []byte // of his own given name and current phone, to compare with the invitation's
+	PhoneHash  []byte
+	Principals int  // people he guards now
+	Blocked    bool // he blocked further invitations from this principal
+}
+
+// Circle is one principal with everything around his account that a decision may look at. The
+// store reads it inside the deciding transaction and locks it there: two decisions about one
+// principal never see the same version (I3, T24).
+type Circle struct {
+	Now       time.Time
+	Principal Facts
+	Protection
+	Guardians []Guardian // guarding links only, oldest first
+	Invited   int        // unanswered invitations
+	Pending   []Pending  // open guarded actions, recoveries included
+	Link      Link       // what Around asked for, whatever its state
+	Approval  Approval
+	Subject   Parent // the action of that approval, or the recovery or action asked for; nil when none
+	Newcomer  Newcomer
+}
+
+// Around says whose circle to load, by the one id the caller has. Exactly one of the first five is set.
+type Around struct {
+	Principal string
+	Link      string
+	Approval  string
+	Recovery  string
+	Action    string
+	Newcomer  string // account that answers an invitation; only with Link
+}
+
+// Outcome is what a decision changed. Every row in it is written under the version it was read at:
+// if one is no longer there, the whole commit is refused as a Conflict.
+type Outcome struct {
+	Links     []Link
+	Approvals []Approval
+	Actions   []Parent
+	Effects   []effect.Effect
+}
+
+// Circles is what the trust and recovery services need of the store.
+type Circles interface {
+	// Decide loads the circle under lock, lets decide choose, and commits the outcome, all in one
+	// transaction. decide may run again when the engine asks for a retry, so it must be pure. A
+	// missing id is a NotFound fault; a decoy recovery has a circle of nobody; decide's own error comes back unchanged and nothing is written.
+	Decide(ctx context.Context, act effect.Act, around Around, decide func(Circle) (Outcome, error)) error
+	// Look loads the circle without locks, for pages.
+	Look(ctx context.Context, around Around) (Circle, error)
+}
+
+// Try is one counted attempt at a one-time code. The attempt was counted before the caller may compare.
+type Try struct {
+	CodeID string
+	Hash   []byte
+	Left   int // attempts left after this one
+}
+
+// Codes counts attempts at one-time codes.
+type Codes interface {
+	// CountTry takes one attempt at the live code of that purpose and object, in a transaction of its
+	// own. Faults: "fault.code.dead" (Refused) when there is no live code, it lapsed or its tries are used up.
+	CountTry(ctx context.Context, purpose, bound string, p policy.Policy) (Try, error)
+	// MaySend refuses with a Limited fault ("after" says when) when a code of that purpose went to that
+	// object too lately or too often.
+	MaySend(ctx context.Context, purpose, bound string, p policy.Policy) error
+	// PhoneAllows tells whether the phone may be sent one more code of that purpose today. An empty
+	// phone costs the same look.
+	PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error)
+}
+
+// Able counts the guardians who could approve before the deadline.
+func (c Circle) Able(deadline time.Time, p policy.Policy) int {
+	n := 0
+	for _, g := range c.Guardians {
+		if from, _ := AbleFrom(g.Link, g.Contact, c.Now, p); !from.IsZero() && from.Before(deadline) {
+			n++
+		}
+	}
+	return n
+}
+
+// Ask creates the approvals of a new guarded action: one for each guardian, those included who
+// cannot approve (they may still reject).
+func (c Circle) Ask(p policy.Policy, action Parent, deadline time.Time, second bool, newID func() string) ([]Approval, []effect.Effect, error) {
+	var (
+		out  []Approval
+		effs []effect.Effect
+		at   = action.Beginning()
+	)
+	for _, g := range c.Guardians {
+		a, e, err := Approval{}.Apply(c.Now, p, ApprovalAsked{
+			ID: newID(), Object: action.ActionID(), Action: action.ActionKind(), Principal: c.Principal.Account,
+			Contact: g.Contact.Account, Link: g.Link.ID, ExpiresAt: deadline, SecondDevice: second,
+			PrincipalName: c.Principal.PoliteName(), Device: at.Device, Area: at.Area,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		out, effs = append(out, a), append(effs, e...)
+	}
+	return out, effs, nil
+}
+
+// CloseApprovals closes what is still undecided among the approvals of an action that ended.
+func CloseApprovals(now time.Time, p policy.Policy, approvals []Approval, reason string) ([]Approval, []effect.Effect, error) {
+	var (
+		out  []Approval
+		effs []effect.Effect
+	)
+	for _, a := range approvals {
+		if !a.Undecided() {
+			continue
+		}
+		n, e, err := a.Apply(now, p, ActionOver{Reason: reason})
+		if err != nil {
+			return nil, nil, err
+		}
+		out, effs = append(out, n), append(effs, e...)
+	}
+	return out, effs, nil
+}
+
+// Cast gathers names and the stop code for messages.
+func (c Circle) Cast(stopCode string) Cast {
+	cast := Cast{Principal: c.Principal.PoliteName(), StopCode: stopCode, Contacts: map[string]string{}}
+	for _, g := range c.Guardians {
+		cast.Contacts[g.Contact.Account] = g.Contact.Given
+		cast.ContactsOrder = append(cast.ContactsOrder, g.Contact.Account)
+	}
+	return cast
+}
+
+// PendingOf returns the open action with that id and its approvals.
+func (c Circle) PendingOf(actionID string) (Pending, bool) {
+	i := slices.IndexFunc(c.Pending, func(p Pending) bool { return p.Action.ActionID() == actionID })
+	if i < 0 {
+		return Pending{}, false
+	}
+	return c.Pending[i], true
+}
+
+// GuardianOf returns the guarding link of that contact.
+func (c Circle) GuardianOf(contact string) (Guardian, bool) {
+	i := slices.IndexFunc(c.Guardians, func(g Guardian) bool { return g.Contact.Account == contact })
+	if i < 0 {
+		return Guardian{}, false
+	}
+	return c.Guardians[i], true
+}

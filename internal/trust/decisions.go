@@ -1,0 +1,234 @@
+package trust
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+)
+
+// Decisions is the contact's side of every guarded action: one method a human act. The web never
+// offers a step that is not its turn, and the machine refuses it if someone asks all the same (T29).
+type Decisions struct {
+	Circles Circles
+	Codes   Codes
+	Keys    *secret.Keyring
+	Policy  policy.Policy
+}
+
+// Request is what a contact sees of one guarded action: never more (I9, T52).
+type Request struct {
+	Now       time.Time
+	Approval  Approval
+	Link      Link
+	Principal Facts // the page shows names only
+	Beginning Beginning
+	Protection
+	Decidable bool      // a yes or no still means something
+	Unable    []Reason  // why this contact cannot approve at the moment
+	AbleFrom  time.Time // when waiting helps: from then; zero when it does not
+}
+
+// Request returns the request with that id, to its contact only.
+func (s *Decisions) Request(ctx context.Context, contact, approvalID string) (Request, error) {
+	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
+	if err != nil {
+		return Request{}, err
+	}
+	if err := only(c.Approval.Contact, contact); err != nil {
+		return Request{}, err
+	}
+	r := Request{Now: c.Now, Approval: c.Approval, Principal: c.Principal, Protection: c.Protection}
+	r.Email = ""
+	if c.Subject != nil {
+		r.Beginning = c.Subject.Beginning()
+		r.Decidable = c.Subject.Decidable(c.Now)
+	}
+	if g, ok := c.GuardianOf(contact); ok {
+		r.Link = g.Link
+		r.AbleFrom, r.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
+	}
+	return r, nil
+}
+
+// Answer takes the answers to the five questions.
+func (s *Decisions) Answer(ctx context.Context, act effect.Act, contact, approvalID string, answers [Questions]Answer) error {
+	_, err := s.decide(ctx, act, contact, approvalID, func(Circle) (ApprovalEvent, error) {
+		return QuestionsAnswered{Answers: answers}, nil
+	})
+	return err
+}
+
+// TypeMatch compares the two digits that the principal reads from his own screen. A miss is a fault
+// (Refused, "fault.approval.mismatch") after it has been written; the last miss rejects.
+func (s *Decisions) TypeMatch(ctx context.Context, act effect.Act, contact, approvalID, typed string) error {
+	right := false
+	after, err := s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
+		right = secret.NormalizeCode(typed) == s.Keys.MatchNumber(c.Approval.Object)
+		return MatchTyped{Right: right}, nil
+	})
+	if err != nil || right {
+		return err
+	}
+	if after.State == Rejected {
+		return fault.New(fault.Refused, "fault.approval.mismatch_rejected", nil)
+	}
+	return fault.New(fault.Refused, "fault.approval.mismatch", fault.Args{"left": s.Policy.MatchTries - after.Misses})
+}
+
+// SendCode sends the contact's own code to his own phone: only at the last step, good only in this
+// session and for this request (T03).
+func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, session, approvalID string) error {
+	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
+	if err != nil {
+		return err
+	}
+	g, ok := c.GuardianOf(contact)
+	if err := errors.Join(only(c.Approval.Contact, contact), missing(ok)); err != nil {
+		return err
+	}
+	bound := CodeBound(approvalID, session)
+	if err := s.Codes.MaySend(ctx, string(secret.Approval), bound, s.Policy); err != nil {
+		return err
+	}
+	// The contact sees his own limit: he is signed in, and it is his phone.
+	if allowed, err := s.Codes.PhoneAllows(ctx, string(secret.Approval), g.Contact.Phone, s.Policy); err != nil || !allowed {
+		return errors.Join(err, fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"after": 24 * time.Hour}))
+	}
+	code, err := secret.Code(secret.Approval)
+	if err != nil {
+		return err
+	}
+	id := newID()
+	_, err = s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
+		g, ok := c.GuardianOf(contact)
+		if !ok {
+			return nil, missing(ok)
+		}
+		if from, why := AbleFrom(g.Link, g.Contact, c.Now, s.Policy); len(why) > 0 || from.After(c.Now) {
+			return nil, NotEligible(why)
+		}
+		return CodeSent{
+			ID: id, Session: session, Phone: g.Contact.Phone, Code: code,
+			Hash: s.Keys.HashCode(secret.Approval, bound, code), PrincipalName: c.Principal.ShortName(),
+		}, nil
+	})
+	return err
+}
+
+func missing(ok bool) error {
+	if ok {
+		return nil
+	}
+	return fault.New(fault.NotFound, "fault.not_found", nil)
+}
+
+// Approve is the contact's yes with the code from his own phone. The attempt is counted before the
+// code is compared; eligibility is read in the transaction that approves (T24).
+func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, session, approvalID, typed string) error {
+	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
+	if err != nil {
+		return err
+	}
+	if err := only(c.Approval.Contact, contact); err != nil {
+		return err
+	}
+	if c.Approval.State != Matched { // no attempt is spent on a step whose turn it is not
+		return fault.New(fault.Conflict, "fault.approval.state_"+c.Approval.stateKey(), nil)
+	}
+	bound := CodeBound(approvalID, session)
+	try, err := s.Codes.CountTry(ctx, string(secret.Approval), bound, s.Policy)
+	if err != nil {
+		return err
+	}
+	if !s.Keys.SameCode(secret.Approval, bound, typed, try.Hash) {
+		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"left": try.Left})
+	}
+	_, err = s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
+		e := Confirmed{CodeID: try.CodeID, Session: session}
+		if g, ok := c.GuardianOf(contact); ok {
+			_, e.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
+		} else {
+			e.Unable = []Reason{LinkNotGuarding}
+		}
+		return e, nil
+	})
+	return err
+}
+
+// Reject is the contact's no: allowed at any step, and even after a yes, until the action is completed.
+func (s *Decisions) Reject(ctx context.Context, act effect.Act, contact, approvalID string, why RejectReason) error {
+	_, err := s.decide(ctx, act, contact, approvalID, func(Circle) (ApprovalEvent, error) {
+		if why == ReasonMismatch {
+			return nil, fault.BadFields(fault.Field{Name: "reason", Key: "fault.approval.reason"})
+		}
+		return RejectedByContact{Reason: why}, nil
+	})
+	return err
+}
+
+// decide applies one event to one approval, and what follows from it to the guarded action, in one commit.
+func (s *Decisions) decide(ctx context.Context, act effect.Act, contact, approvalID string, event func(Circle) (ApprovalEvent, error)) (after Approval, err error) {
+	err = s.Circles.Decide(ctx, act, Around{Approval: approvalID}, func(c Circle) (Outcome, error) {
+		if err := only(c.Approval.Contact, contact); err != nil {
+			return Outcome{}, err
+		}
+		if c.Subject == nil || !c.Subject.Decidable(c.Now) {
+			return Outcome{}, fault.New(fault.Conflict, "fault.approval.over", nil)
+		}
+		e, err := event(c)
+		if err != nil {
+			return Outcome{}, err
+		}
+		next, effs, err := c.Approval.Apply(c.Now, s.Policy, e)
+		if err != nil {
+			return Outcome{}, err
+		}
+		after = next
+		out := Outcome{Approvals: []Approval{next}, Effects: effs}
+		if next.State == c.Approval.State || (next.State != Approved && next.State != Rejected) {
+			return out, nil
+		}
+		err = s.carry(c, next, &out)
+		return out, err
+	})
+	return after, err
+}
+
+// carry moves the guarded action after a decision, and closes what is left to decide once it is over.
+func (s *Decisions) carry(c Circle, decided Approval, out *Outcome) error {
+	pending, _ := c.PendingOf(decided.Object)
+	vote := Vote{By: decided, Cast: c.Cast(s.Keys.StopCode(c.Principal.Account, c.Now))}
+	var others []Approval
+	for _, a := range pending.Approvals {
+		if a.ID == decided.ID {
+			continue
+		}
+		others = append(others, a)
+		if a.State == Approved {
+			vote.Approved++
+		}
+	}
+	move := c.Subject.WhenRejected
+	if decided.State == Approved {
+		vote.Approved++
+		move = c.Subject.WhenApproved
+	}
+	action, effs, err := move(c.Now, s.Policy, vote)
+	if err != nil {
+		return err
+	}
+	out.Actions = append(out.Actions, action)
+	out.Effects = append(out.Effects, effs...)
+	if action.Decidable(c.Now) {
+		return nil // the others may still stop it (any one rejection does)
+	}
+	closed, effs, err := CloseApprovals(c.Now, s.Policy, others, "decided")
+	out.Approvals = append(out.Approvals, closed...)
+	out.Effects = append(out.Effects, effs...)
+	return err
+}

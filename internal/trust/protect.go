@@ -1,0 +1,237 @@
+package trust
+
+import (
+	"context"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+)
+
+// Protect freezes and thaws accounts and starts guarded actions other than a recovery.
+type Protect struct {
+	Circles Circles
+	Keys    *secret.Keyring
+	Policy  policy.Policy
+}
+
+// Freeze reasons.
+const (
+	FrozenBySelf     = "self"
+	FrozenByNotice   = "notice"        // stop code or e-mail link
+	FrozenByContact  = "contact_fraud" // after a rejection as fraud
+	FrozenByOperator = "operator"
+)
+
+// Freeze closes sign-in, recovery and other systems for the account: the owner's own act, by a live
+// session, a notice's link or its stop code. Freezing what is frozen changes nothing.
+func (s *Protect) Freeze(ctx context.Context, act effect.Act, account, reason string) error {
+	return s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
+		return s.freeze(c, reason, "")
+	})
+}
+
+// FreezeForPrincipal is offered to a contact who has just rejected a request as fraud (DOMAIN §5.5f).
+func (s *Protect) FreezeForPrincipal(ctx context.Context, act effect.Act, contact, approvalID string) error {
+	return s.Circles.Decide(ctx, act, Around{Approval: approvalID}, func(c Circle) (Outcome, error) {
+		if err := only(c.Approval.Contact, contact); err != nil {
+			return Outcome{}, err
+		}
+		g, ok := c.GuardianOf(contact)
+		fresh := c.Now.Before(c.Approval.DecidedAt.Add(s.Policy.RecoveryLock))
+		if !ok || c.Approval.State != Rejected || c.Approval.Reason != string(ReasonFraud) || !fresh {
+			return Outcome{}, fault.New(fault.Refused, "fault.freeze.not_offered", nil)
+		}
+		return s.freeze(c, FrozenByContact, g.Contact.Given)
+	})
+}
+
+// FreezeOffered tells whether FreezeForPrincipal would be accepted for the request.
+func (s *Protect) FreezeOffered(r Request) bool {
+	return r.Link.Guards() && r.Approval.State == Rejected && r.Approval.Reason == string(ReasonFraud) &&
+		r.FrozenAt.IsZero() && r.Now.Before(r.Approval.DecidedAt.Add(s.Policy.RecoveryLock))
+}
+
+func (s *Protect) freeze(c Circle, reason, byContact string) (Outcome, error) {
+	if !c.FrozenAt.IsZero() {
+		return Outcome{}, nil
+	}
+	account := c.Principal.Account
+	subjects := []string{account}
+	if byContact != "" {
+		subjects = append(subjects, c.Approval.Contact)
+	}
+	out := Outcome{Effects: []effect.Effect{
+		effect.Record{Kind: "account.frozen", Object: "account:" + account, Subjects: subjects, Facts: map[string]string{"reason": reason}},
+		effect.Freeze{Account: account, Reason: reason},
+		effect.EndSessions{Account: account, Why: "freeze", Devices: true},
+		effect.TellSystems{Account: account, What: "account-disabled"},
+		effect.Send{
+			Kind: "account.frozen", To: account, Via: effect.All(), Key: "frozen:" + account + ":" + rfc(c.Now),
+			Args: map[string]string{"reason": reason, "first_name": byContact, "at": rfc(c.Now)},
+		},
+	}}
+	for _, p := range c.Pending {
+		next, effs, err := p.Action.WhenFrozen(c.Now, s.Policy)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if len(effs) == 0 {
+			continue
+		}
+		closed, more, err := CloseApprovals(c.Now, s.Policy, p.Approvals, "frozen")
+		if err != nil {
+			return Outcome{}, err
+		}
+		out.Actions = append(out.Actions, next)
+		out.Approvals = append(out.Approvals, closed...)
+		out.Effects = append(append(out.Effects, effs...), more...)
+	}
+	return out, nil
+}
+
+// ThawInPerson lifts a freeze at a service desk or by command.
+func (s *Protect) ThawInPerson(ctx context.Context, act effect.Act, account string) error {
+	return s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
+		if c.FrozenAt.IsZero() {
+			return Outcome{}, fault.New(fault.Conflict, "fault.freeze.not_frozen", nil)
+		}
+		return s.thaw(c)
+	})
+}
+
+func (s *Protect) thaw(c Circle) (Outcome, error) {
+	account := c.Principal.Account
+	return Outcome{Effects: []effect.Effect{
+		effect.Record{Kind: "account.thawed", Object: "account:" + account, Subjects: []string{account}},
+		effect.Thaw{Account: account},
+		effect.TellSystems{Account: account, What: "account-enabled"},
+		effect.Send{
+			Kind: "account.thawed", To: account, Via: effect.All(), Key: "thawed:" + account + ":" + rfc(c.Now),
+			Args: map[string]string{"at": rfc(c.Now), "stop_code": s.Keys.StopCode(account, c.Now)},
+		},
+	}}, nil
+}
+
+// Unfreeze asks to lift a freeze online, after a step-up of the restricted session: with a contact,
+// his approval is asked; without one, it is done at once when the policy's time is over, and refused
+// with that time before (DOMAIN §7). The returned action id is empty when it was done at once.
+func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
+	id := newID()
+	err = s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
+		if c.FrozenAt.IsZero() {
+			return Outcome{}, fault.New(fault.Conflict, "fault.freeze.not_frozen", nil)
+		}
+		if len(c.Guardians) == 0 {
+			id = ""
+			if free := c.FrozenAt.Add(s.Policy.UnfreezeAlone); c.Now.Before(free) {
+				return Outcome{}, fault.New(fault.Refused, "fault.freeze.alone_later", fault.Args{"until": free})
+			}
+			return s.thaw(c)
+		}
+		return s.start(c, act, id, account, session, ActionUnfreeze)
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// Rehearse walks both people through an approval that changes nothing (DOMAIN §4.9).
+func (s *Protect) Rehearse(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
+	id := newID()
+	err = s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
+		if len(c.Guardians) == 0 {
+			return Outcome{}, fault.New(fault.Refused, "fault.action.no_contact", nil)
+		}
+		return s.start(c, act, id, account, session, ActionRehearsal)
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+func (s *Protect) start(c Circle, act effect.Act, id, account, session string, kind ActionKind) (Outcome, error) {
+	for _, p := range c.Pending {
+		if p.Action.ActionKind() == kind {
+			return Outcome{}, fault.New(fault.Conflict, "fault.action.already_asked", nil)
+		}
+	}
+	deadline := c.Now.Add(s.Policy.RecoveryWait)
+	a, effs, err := Action{}.Apply(c.Now, s.Policy, ActionStarted{
+		ID: id, Kind: kind, Account: account, Session: session, Device: act.Device, Area: act.Area,
+		Able: c.Able(deadline, s.Policy), Needed: max(1, min(c.Quorum, len(c.Guardians))),
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	asked, more, err := c.Ask(s.Policy, a, deadline, false, newID)
+	return Outcome{Approvals: asked, Actions: []Parent{a}, Effects: append(effs, more...)}, err
+}
+
+// Waiting returns the account's open action of that kind for its own page, with the match number to
+// read to the contact: only in the session that started it. ok is false when there is none.
+func (s *Protect) Waiting(ctx context.Context, account, session string, kind ActionKind) (w WaitingAction, ok bool, err error) {
+	c, err := s.Circles.Look(ctx, Around{Principal: account})
+	if err != nil {
+		return WaitingAction{}, false, err
+	}
+	for _, p := range c.Pending {
+		a, isAction := p.Action.(Action)
+		if !isAction || a.Kind != kind || !a.Decidable(c.Now) {
+			continue
+		}
+		w = WaitingAction{Now: c.Now, Action: a}
+		if a.Session == session {
+			w.Match = s.Keys.MatchNumber(a.ID)
+		}
+		for _, g := range c.Guardians {
+			w.Contacts = append(w.Contacts, g.Contact.Given)
+		}
+		return w, true, nil
+	}
+	return WaitingAction{}, false, nil
+}
+
+// WaitingAction is what the principal sees of his own open action.
+type WaitingAction struct {
+	Now      time.Time
+	Action   Action
+	Match    string // empty in every session but the one that started it
+	Contacts []string
+}
+
+// Expire ends an action whose time is over: the timer's road.
+func (s *Protect) Expire(ctx context.Context, actionID string) error {
+	return settled(s.Circles.Decide(ctx, bySystem, Around{Action: actionID}, func(c Circle) (Outcome, error) {
+		a, ok := c.Subject.(Action)
+		if !ok {
+			return Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
+		return s.endAction(c, a, ActionDue{}, "expired")
+	}))
+}
+
+// GiveUp ends an action the principal no longer wants.
+func (s *Protect) GiveUp(ctx context.Context, act effect.Act, account, actionID string) error {
+	return s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
+		a, ok := c.Subject.(Action)
+		if !ok || a.Account != account {
+			return Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
+		return s.endAction(c, a, ActionGivenUp{Reason: "owner"}, "cancelled")
+	})
+}
+
+func (s *Protect) endAction(c Circle, a Action, e ActionEvent, reason string) (Outcome, error) {
+	n, effs, err := a.Apply(c.Now, s.Policy, e)
+	if err != nil {
+		return Outcome{}, err
+	}
+	pending, _ := c.PendingOf(a.ID)
+	closed, more, err := CloseApprovals(c.Now, s.Policy, pending.Approvals, reason)
+	return Outcome{Actions: []Parent{n}, Approvals: closed, Effects: append(effs, more...)}, err
+}

@@ -1,0 +1,81 @@
+package trust
+
+import (
+	"context"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+)
+
+// The timers come back as ordinary events by the same road as a click. A timer that finds its state
+// gone is done, not an error.
+
+var bySystem = effect.Act{Actor: effect.System}
+
+func settled(err error) error {
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// TellInvited sends the SMS of an invitation, if its phone and name belong to somebody who could
+// accept it (T17). Nothing of it is visible to the sender.
+func (s *Links) TellInvited(ctx context.Context, linkID string) error {
+	c, err := s.Circles.Look(ctx, Around{Link: linkID})
+	if err != nil || c.Link.State != Invited {
+		return settled(err)
+	}
+	account, err := s.Newcomers.Matching(ctx, c.Link.NameHash, c.Link.PhoneHash)
+	if err != nil || account == "" {
+		return err
+	}
+	return settled(s.Circles.Decide(ctx, bySystem, Around{Link: linkID, Newcomer: account}, func(c Circle) (Outcome, error) {
+		if meant(c) != nil || len(s.NewcomerReasons(c)) > 0 {
+			return Outcome{}, nil
+		}
+		return Outcome{Effects: []effect.Effect{effect.Send{
+			Kind: "trust.invited", To: account, Via: effect.All(), NotAfter: c.Link.ExpiresAt, Key: linkID + ":invited",
+			Args: map[string]string{"first_name": c.Principal.PoliteName(), "until": rfc(c.Link.ExpiresAt)},
+		}}}, nil
+	}))
+}
+
+// LapseInvitation ends an invitation nobody answered.
+func (s *Links) LapseInvitation(ctx context.Context, linkID string) error {
+	return settled(s.decide(ctx, bySystem, linkID, func(Circle) (LinkEvent, error) { return InvitationLapsed{}, nil }))
+}
+
+// Leave ends a link whose leaving time is over.
+func (s *Links) Leave(ctx context.Context, linkID string) error {
+	return settled(s.decide(ctx, bySystem, linkID, func(c Circle) (LinkEvent, error) {
+		return RemovalDue{PrincipalName: c.Principal.PoliteName(), ContactName: contactName(c)}, nil
+	}))
+}
+
+// Review suspends a link whose contact is no longer eligible and resumes one whose contact is again;
+// it also sets the next review.
+func (s *Links) Review(ctx context.Context, linkID string) error {
+	return settled(s.Circles.Decide(ctx, bySystem, Around{Link: linkID}, func(c Circle) (Outcome, error) {
+		if !c.Link.Guards() {
+			return Outcome{}, nil
+		}
+		out := Outcome{Effects: []effect.Effect{effect.Arm{Timer: TimerLinkReview, Object: linkID, At: c.Now.Add(s.Policy.LinkReview)}}}
+		g, ok := c.GuardianOf(c.Link.Contact)
+		if !ok {
+			return out, nil
+		}
+		var e LinkEvent
+		switch reasons := ContactReasons(g.Contact, s.Policy); {
+		case len(reasons) > 0 && c.Link.State == Active:
+			e = EligibilityLost{Reasons: reasons, ContactName: g.Contact.Given}
+		case len(reasons) == 0 && c.Link.State == Suspended:
+			e = EligibilityBack{ContactName: g.Contact.Given}
+		default:
+			return out, nil
+		}
+		l, effs, err := c.Link.Apply(c.Now, s.Policy, e)
+		out.Links, out.Effects = []Link{l}, append(out.Effects, effs...)
+		return out, err
+	}))
+}
