@@ -88,6 +88,7 @@ type IssueCode struct {
 	Phone     string // E.164 the code goes to; only its keyed hash is stored. Empty for e-mail
 	Hash      []byte
 	ExpiresAt time.Time
+	DayLimit  int // codes of this purpose this phone may get in 24 h, exact under a race ("fault.code.too_many"); 0: not counted
 }
 
 // UseCode burns a live code: exactly one row, or the whole commit is refused (fault key "fault.code.used").

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
+
+	"doverie/internal/effect"
 )
 
 // addresses are the ways an account can be reached now. An empty one does not exist.
@@ -11,23 +14,62 @@ type addresses struct {
 	phone, email, locale string
 }
 
-// addressesOf reads the account's current addresses. A phone that is not current belongs to
+// on is the address of a channel, empty when the account does not have it. Push needs a browser's
+// subscription, which no account has as long as the push channel is not offered.
+func (a addresses) on(via effect.Channel) string {
+	switch via {
+	case effect.SMS:
+		return a.phone
+	case effect.Email:
+		return a.email
+	}
+	return ""
+}
+
+// addressesOf reads the current addresses of accounts. A phone that is not current belongs to
 // somebody else, an e-mail that is not verified may: neither is ever written to (DOMAIN §2).
-func addressesOf(ctx context.Context, tx *Tx, accountID string) (addresses, error) {
+// An account that does not exist is not in the result.
+func addressesOf(ctx context.Context, q Querier, accountIDs []string) (map[string]addresses, error) {
+	if len(accountIDs) == 0 {
+		return nil, nil
+	}
+	in := ""
+	args := make([]any, len(accountIDs))
+	for i, id := range accountIDs {
+		if i > 0 {
+			in += ","
+		}
+		in += "$" + strconv.Itoa(i+1)
+		args[i] = id
+	}
+	rows, err := Collect(scanAddresses)(q.Query(ctx, `SELECT id, phone, phone_current, email, email_verified_at, locale
+		FROM accounts WHERE id IN (`+in+`)`, args...))
+	if err != nil {
+		return nil, fmt.Errorf("store: addresses: %w", err)
+	}
+	found := make(map[string]addresses, len(rows))
+	for _, r := range rows {
+		found[r.id] = r.addresses
+	}
+	return found, nil
+}
+
+type accountAddresses struct {
+	id string
+	addresses
+}
+
+func scanAddresses(row func(...any) error) (accountAddresses, error) {
+	var a accountAddresses
 	var phone, email sql.NullString
 	var current bool
 	var verified sql.NullInt64
-	var a addresses
-	err := tx.QueryRow(ctx, `SELECT phone, phone_current, email, email_verified_at, locale FROM accounts WHERE id = $1`, accountID).
-		Scan(&phone, &current, &email, &verified, &a.locale)
-	if err != nil {
-		return addresses{}, fmt.Errorf("store: addresses of an account: %w", err)
-	}
+	err := row(&a.id, &phone, &current, &email, &verified, &a.locale)
 	if current {
 		a.phone = phone.String
 	}
 	if verified.Valid {
 		a.email = email.String
 	}
-	return a, nil
+	return a, err
 }

@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/secret"
+)
+
+// lookupPhone is the domain of the keyed hash under which a phone is known to codes and slots.
+const lookupPhone = "code phone"
+
+// countedSpan is the span in which codes of one purpose to one phone are counted (DOMAIN §5.2).
+const countedSpan = 24 * time.Hour
+
+// recovers reports whether a code of the purpose gives control of the account whose phone it goes
+// to. Such a code and an approval code never live on one phone: "read me the code" must not be
+// able to get the contact's own account (DOMAIN §5.5e, the reverse attack).
+func recovers(purpose string) bool {
+	switch secret.Purpose(purpose) {
+	case secret.RecoveryProve, secret.RecoveryFinish, secret.ChangePhone:
+		return true
+	}
+	return false
+}
+
+// issueCode stores a code and ends the older live one of the same purpose and object.
+//
+// The phone's slot comes first: its row is the lock under which the rules of one phone hold, because
+// whoever waits for it sees, in the next statement, what the winner has committed.
+func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) error {
+	var phoneHash []byte
+	if c.Phone != "" {
+		phoneHash = tx.s.keys.Lookup(lookupPhone, c.Phone)
+		if err := takeSlot(ctx, tx, now, phoneHash, c); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $3 WHERE purpose = $1 AND bound = $2 AND state = 'live'`,
+		c.Purpose, c.Bound, Micros(now)); err != nil {
+		return err
+	}
+	return tx.ExecOne(ctx, `INSERT INTO codes (id, purpose, bound, account_id, phone_hash, hash, recovers, state, tries, issued_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 'live', 0, $8, $9)`,
+		c.ID, c.Purpose, c.Bound, NullText(c.Account), phoneHash, c.Hash, recovers(c.Purpose), Micros(now), Micros(c.ExpiresAt))
+}
+
+// takeSlot makes the code the one that lives on the phone, or refuses it.
+//
+// A live approval code gives way only to a new one for the same approval. An approval code is
+// refused while a code that gives the account away lives on the phone, even when a harmless code
+// has taken the slot from it since: therefore the second question.
+func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c effect.IssueCode) error {
+	approval := string(secret.Approval)
+	n, err := tx.Exec(ctx, `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (phone_hash) DO UPDATE SET code_id = excluded.code_id, purpose = excluded.purpose, bound = excluded.bound, until = excluded.until
+		WHERE phone_slots.until <= $6 OR phone_slots.purpose <> $7
+			OR (excluded.purpose = $7 AND excluded.bound = phone_slots.bound)`,
+		phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval)
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return otherLive()
+	}
+	var rivals, sent int
+	var oldest sql.NullInt64
+	err = tx.QueryRow(ctx, `SELECT
+			COUNT(CASE WHEN recovers = TRUE AND state = 'live' AND expires_at > $2 THEN 1 END),
+			COUNT(CASE WHEN purpose = $3 THEN 1 END),
+			MIN(CASE WHEN purpose = $3 THEN issued_at END)
+		FROM codes WHERE phone_hash = $1 AND issued_at > $4`,
+		phoneHash, Micros(now), c.Purpose, Micros(now.Add(-countedSpan))).Scan(&rivals, &sent, &oldest)
+	switch {
+	case err != nil:
+		return err
+	case c.Purpose == approval && rivals > 0:
+		return otherLive()
+	case c.DayLimit > 0 && sent >= c.DayLimit:
+		return fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
+	}
+	return nil
+}
+
+func otherLive() error {
+	return fault.New(fault.Refused, "fault.code.other_live", nil).Because(ErrGuard)
+}
+
+// useCode burns a live code, once. The slot goes first: the same order as in issueCode, so that the
+// two cannot wait for each other.
+func useCode(ctx context.Context, tx *Tx, now time.Time, id string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM phone_slots WHERE code_id = $1`, id); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `UPDATE codes SET state = 'used', ended_at = $2 WHERE id = $1 AND state = 'live' AND expires_at > $2`, id, Micros(now))
+	if err == nil && n != 1 {
+		return fault.New(fault.Conflict, "fault.code.used", nil).Because(ErrGuard)
+	}
+	return err
+}
+
+// dropCodes ends every live code of the object.
+func dropCodes(ctx context.Context, tx *Tx, now time.Time, bound string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM phone_slots WHERE code_id IN (SELECT id FROM codes WHERE bound = $1 AND state = 'live')`, bound); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $2 WHERE bound = $1 AND state = 'live'`, bound, Micros(now))
+	return err
+}
+
+// CodeRow is a stored one-time code.
+type CodeRow struct {
+	ID        string
+	Purpose   string
+	Bound     string
+	Account   string // empty for a registration
+	Hash      []byte
+	Tries     int // counted so far, this one included
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+const codeColumns = `id, purpose, bound, account_id, hash, tries, issued_at, expires_at`
+
+func scanCode(row func(...any) error) (CodeRow, error) {
+	var c CodeRow
+	var account sql.NullString
+	var issued, expires int64
+	err := row(&c.ID, &c.Purpose, &c.Bound, &account, &c.Hash, &c.Tries, &issued, &expires)
+	c.Account, c.IssuedAt, c.ExpiresAt = account.String, FromMicros(issued), FromMicros(expires)
+	return c, err
+}
+
+// CountTry counts one try at a code in a transaction of its own, before anybody compares anything,
+// and returns what to compare with. However many try at once, at most maxTries ever get a hash.
+//
+// Errors: fault.NotFound "fault.code.unknown"; fault.Refused with "fault.code.expired",
+// "fault.code.spent" (no try left) or "fault.code.used" (used, or replaced by a newer one).
+func (s *Store) CountTry(ctx context.Context, id string, maxTries int, now time.Time) (CodeRow, error) {
+	var code CodeRow
+	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
+		code, err = scanCode(tx.QueryRow(ctx, `UPDATE codes SET tries = tries + 1
+			WHERE id = $1 AND state = 'live' AND tries < $2 AND expires_at > $3
+			RETURNING `+codeColumns, id, maxTries, Micros(now)).Scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			return whyNoTry(ctx, tx, id, now)
+		}
+		return err
+	})
+	if err != nil {
+		return CodeRow{}, err
+	}
+	return code, nil
+}
+
+// whyNoTry says why a code cannot be tried.
+func whyNoTry(ctx context.Context, tx *Tx, id string, now time.Time) error {
+	var state string
+	var expires int64
+	err := tx.QueryRow(ctx, `SELECT state, expires_at FROM codes WHERE id = $1`, id).Scan(&state, &expires)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fault.New(fault.NotFound, "fault.code.unknown", nil)
+	case err != nil:
+		return err
+	case state != "live":
+		return fault.New(fault.Refused, "fault.code.used", nil)
+	case expires <= Micros(now):
+		return fault.New(fault.Refused, "fault.code.expired", nil)
+	}
+	return fault.New(fault.Refused, "fault.code.spent", nil)
+}
+
+// LiveCode returns the newest code of the purpose for the object that is neither used nor dropped;
+// it may be past ExpiresAt, so that a page can say so. fault.NotFound "fault.code.unknown" if none.
+func (s *Store) LiveCode(ctx context.Context, purpose, bound string) (CodeRow, error) {
+	var code CodeRow
+	err := s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
+		code, err = scanCode(q.QueryRow(ctx, `SELECT `+codeColumns+` FROM codes
+			WHERE purpose = $1 AND bound = $2 AND state = 'live'`, purpose, bound).Scan)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return CodeRow{}, fault.New(fault.NotFound, "fault.code.unknown", nil)
+	}
+	return code, err
+}
+
+// LastCodeAt returns when a code of the purpose was last issued for the object, whatever became of
+// it; the zero time if never. The pause before sending again counts from it.
+func (s *Store) LastCodeAt(ctx context.Context, purpose, bound string) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return q.QueryRow(ctx, `SELECT MAX(issued_at) FROM codes WHERE purpose = $1 AND bound = $2`, purpose, bound).Scan(&at)
+	})
+	return FromNullMicros(at), err
+}
+
+// CodesSent counts the codes of the purpose issued to the phone after since. It is for showing and
+// for refusing early; the limit itself is IssueCode.DayLimit.
+func (s *Store) CodesSent(ctx context.Context, phone, purpose string, since time.Time) (int, error) {
+	var n int
+	err := s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return q.QueryRow(ctx, `SELECT COUNT(id) FROM codes WHERE phone_hash = $1 AND purpose = $2 AND issued_at > $3`,
+			s.keys.Lookup(lookupPhone, phone), purpose, Micros(since)).Scan(&n)
+	})
+	return n, err
+}

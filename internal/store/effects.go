@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"doverie/internal/effect"
+)
+
+// applyEffects does, inside the deciding transaction, everything the decision wants done. Call it
+// last and once: it ends with the audit head, the one row every writing transaction needs.
+//
+// Codes and account effects are applied in the order given; messages, timers, notices to systems
+// and events each in one statement for all. Of several Arm and Disarm of one timer the last counts.
+func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, effects []effect.Effect) error {
+	var later batch
+	for _, e := range effects {
+		var err error
+		switch e := e.(type) {
+		case effect.IssueCode:
+			err = issueCode(ctx, tx, now, e)
+		case effect.UseCode:
+			err = useCode(ctx, tx, now, e.ID)
+		case effect.DropCodes:
+			err = dropCodes(ctx, tx, now, e.Bound)
+		case effect.Record:
+			later.records = append(later.records, e)
+		case effect.Send:
+			later.sends = append(later.sends, e)
+		case effect.Arm:
+			later.timer(e.Timer, e.Object, e.At)
+		case effect.Disarm:
+			later.timer(e.Timer, e.Object, time.Time{})
+		case effect.TellSystems:
+			later.notices = append(later.notices, e)
+		default:
+			err = applyAccountEffect(ctx, tx, now, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return later.apply(ctx, tx, act, now, policyVersion)
+}
+
+// batch gathers the effects that are written together.
+type batch struct {
+	records []effect.Record
+	sends   []effect.Send
+	notices []effect.TellSystems
+	timers  []timerChange
+}
+
+// timerChange sets a timer, or removes it when at is zero.
+type timerChange struct {
+	kind, object string
+	at           time.Time
+}
+
+// timer notes a change and forgets an earlier one of the same timer.
+func (b *batch) timer(kind, object string, at time.Time) {
+	for i := range b.timers {
+		if b.timers[i].kind == kind && b.timers[i].object == object {
+			b.timers[i].at = at
+			return
+		}
+	}
+	b.timers = append(b.timers, timerChange{kind, object, at})
+}
+
+func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string) error {
+	if err := changeTimers(ctx, tx, b.timers); err != nil {
+		return err
+	}
+	if err := putMessages(ctx, tx, now, b.sends); err != nil {
+		return err
+	}
+	if err := putNotices(ctx, tx, now, b.notices); err != nil {
+		return err
+	}
+	return appendEvents(ctx, tx, act, now, policyVersion, b.records)
+}
+
+// putNotices queues what relying parties have to be told.
+func putNotices(ctx context.Context, tx *Tx, now time.Time, notices []effect.TellSystems) error {
+	if len(notices) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 4*len(notices))
+	for _, n := range notices {
+		id, err := newID()
+		if err != nil {
+			return err
+		}
+		args = append(args, id, n.Account, n.What, Micros(now))
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO system_notices (id, account_id, what, at) VALUES `+places(len(notices), 4), args...)
+	return err
+}
+
+func newID() (string, error) {
+	id, err := uuid.NewV7()
+	return id.String(), err
+}
+
+// clean makes text storable on both engines: PostgreSQL refuses NUL and broken UTF-8, which a
+// browser may send in its name of itself.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+}

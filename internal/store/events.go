@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"doverie/internal/audit"
+	"doverie/internal/effect"
+)
+
+const sealHead = "audit head"
+
+// appendEvents writes the events of a transaction to the end of the chain. The head's row is the
+// lock: whoever writes events next waits for our commit, so call this last.
+func appendEvents(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, records []effect.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	head, err := lockHead(ctx, tx)
+	if err != nil {
+		return err
+	}
+	before := head.Seq
+	var events, subjects []any
+	for _, r := range records {
+		e := head.Append(audit.Event{
+			At: now, Kind: r.Kind, Object: r.Object, Act: cleanAct(act), Policy: policyVersion,
+			Subjects: subjectsOnce(r.Subjects), Facts: cleanFacts(r.Facts),
+		})
+		facts, err := json.Marshal(e.Facts)
+		if err != nil {
+			return fmt.Errorf("store: facts of event %s: %w", r.Kind, err)
+		}
+		events = append(events, e.Seq, Micros(e.At), e.Kind, e.Object, string(e.Act.Actor), e.Act.ID, e.Act.Office, e.Act.Area,
+			e.Act.Device, e.Act.RequestID, e.Policy, string(facts), e.Hash[:])
+		for pos, subject := range e.Subjects {
+			subjects = append(subjects, e.Seq, pos, subject)
+		}
+	}
+	if _, err = tx.Exec(ctx, `INSERT INTO events (`+eventColumns+`) VALUES `+places(len(records), 13), events...); err != nil {
+		return err
+	}
+	if len(subjects) > 0 {
+		if _, err = tx.Exec(ctx, `INSERT INTO event_subjects (seq, pos, account_id) VALUES `+places(len(subjects)/3, 3), subjects...); err != nil {
+			return err
+		}
+	}
+	return tx.ExecOne(ctx, `UPDATE audit_head SET seq = $1, hash = $2, seal = $3 WHERE id = 1 AND seq = $4`,
+		head.Seq, head.Hash[:], tx.s.keys.Seal(sealHead, head.SealText(), nil), before)
+}
+
+func cleanAct(a effect.Act) effect.Act {
+	a.ID, a.Office, a.Area, a.Device, a.RequestID = clean(a.ID), clean(a.Office), clean(a.Area), clean(a.Device), clean(a.RequestID)
+	return a
+}
+
+// subjectsOnce keeps the order and drops repetitions and empty ids.
+func subjectsOnce(ids []string) []string {
+	var once []string
+	for _, id := range ids {
+		if id != "" && !slices.Contains(once, id) {
+			once = append(once, id)
+		}
+	}
+	return once
+}
+
+func cleanFacts(facts map[string]string) map[string]string {
+	cleaned := make(map[string]string, len(facts))
+	for name, value := range facts {
+		cleaned[clean(name)] = clean(value)
+	}
+	return cleaned
+}
+
+func lockHead(ctx context.Context, tx *Tx) (audit.Head, error) {
+	var hash []byte
+	var head audit.Head
+	err := tx.QueryRow(ctx, `SELECT seq, hash FROM audit_head WHERE id = 1`+tx.ForUpdate()).Scan(&head.Seq, &hash)
+	copy(head.Hash[:], hash)
+	return head, err
+}
+
+const eventColumns = `seq, at, kind, object, actor, actor_id, office, area, device, request_id, policy, facts, hash`
+
+func scanEvent(row func(...any) error) (audit.Event, error) {
+	var e audit.Event
+	var at int64
+	var actor, facts string
+	var hash []byte
+	err := row(&e.Seq, &at, &e.Kind, &e.Object, &actor, &e.Act.ID, &e.Act.Office, &e.Act.Area,
+		&e.Act.Device, &e.Act.RequestID, &e.Policy, &facts, &hash)
+	if err != nil {
+		return e, err
+	}
+	e.At, e.Act.Actor = FromMicros(at), effect.ActorKind(actor)
+	copy(e.Hash[:], hash)
+	if json.Unmarshal([]byte(facts), &e.Facts) != nil {
+		// Somebody wrote here by hand. The history still shows the rest; verification names the record.
+		e.Facts = map[string]string{"": facts}
+	}
+	return e, nil
+}
+
+// History returns an account's events, newest first: those with a number below before (0: from the
+// newest), at most limit. Subjects are left out: a person does not see whom else an event concerned.
+func (s *Store) History(ctx context.Context, account string, before int64, limit int) ([]audit.Event, error) {
+	var found []audit.Event
+	err := s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
+		found, err = Collect(scanEvent)(q.Query(ctx, `SELECT `+eventColumns+` FROM events
+			WHERE seq IN (SELECT seq FROM event_subjects WHERE account_id = $1 AND (CAST($2 AS BIGINT) = 0 OR seq < $2)
+				ORDER BY seq DESC LIMIT $3)
+			ORDER BY seq DESC`, account, before, limit))
+		return err
+	})
+	return found, err
+}
+
+// verifyPage is how many events are read at once; memory stays flat however long the log is.
+const verifyPage = 500
+
+// VerifyEvents walks the whole chain and reports the first broken record. Events that are written
+// meanwhile do not disturb it. An error means that the check could not be made.
+func (s *Store) VerifyEvents(ctx context.Context) (audit.Report, error) {
+	var report audit.Report
+	err := s.Read(ctx, func(ctx context.Context, q Querier) error {
+		// The end is read before the head: what is committed between the two moves the head only.
+		var end sql.NullInt64
+		if err := q.QueryRow(ctx, `SELECT MAX(seq) FROM events`).Scan(&end); err != nil {
+			return err
+		}
+		head, seal, err := readHead(ctx, q)
+		if err != nil {
+			return err
+		}
+		_, badSeal := s.keys.Open(sealHead, head.SealText(), seal)
+		var v audit.Verifier
+		if err = walk(ctx, q, max(end.Int64, head.Seq), &v); err != nil {
+			return err
+		}
+		report = v.Done(head, badSeal == nil || (head == audit.Head{} && seal == nil))
+		return nil
+	})
+	return report, err
+}
+
+func readHead(ctx context.Context, q Querier) (head audit.Head, seal []byte, err error) {
+	var hash []byte
+	err = q.QueryRow(ctx, `SELECT seq, hash, seal FROM audit_head WHERE id = 1`).Scan(&head.Seq, &hash, &seal)
+	copy(head.Hash[:], hash)
+	return head, seal, err
+}
+
+// walk feeds the events up to the number last to the verifier, page by page.
+func walk(ctx context.Context, q Querier, last int64, v *audit.Verifier) error {
+	for from := int64(-1); from < last; {
+		page, err := Collect(scanEvent)(q.Query(ctx, `SELECT `+eventColumns+` FROM events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3`,
+			from, last, verifyPage))
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		from = page[len(page)-1].Seq
+		subjects, err := subjectsOf(ctx, q, page[0].Seq, from)
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			e.Subjects = subjects[e.Seq]
+			delete(subjects, e.Seq)
+			if !v.Next(e) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+type subject struct {
+	seq     int64
+	account string
+}
+
+func subjectsOf(ctx context.Context, q Querier, from, to int64) (map[int64][]string, error) {
+	rows, err := Collect(func(row func(...any) error) (s subject, err error) {
+		err = row(&s.seq, &s.account)
+		return s, err
+	})(q.Query(ctx, `SELECT seq, account_id FROM event_subjects WHERE seq >= $1 AND seq <= $2 ORDER BY seq, pos`, from, to))
+	bySeq := make(map[int64][]string)
+	for _, r := range rows {
+		bySeq[r.seq] = append(bySeq[r.seq], r.account)
+	}
+	return bySeq, err
+}

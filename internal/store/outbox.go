@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/jobs"
+)
+
+// Purposes under which parts of an outbox row are sealed, and the domain of the hash that finds the
+// rows of one address.
+const (
+	sealArgs      = "outbox args"
+	sealAddress   = "outbox address"
+	lookupAddress = "outbox address"
+)
+
+// codeArg is the argument that makes a message one that carries a code.
+const codeArg = "code"
+
+// putMessages writes one row for each channel that the addressee really has. A row with the same key
+// and channel stays as it is: the message was asked for already.
+func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send) error {
+	var accounts []string
+	for _, m := range sends {
+		if m.To != "" {
+			accounts = append(accounts, m.To)
+		}
+	}
+	known, err := addressesOf(ctx, tx, accounts)
+	if err != nil {
+		return err
+	}
+	var rows []any
+	for _, m := range sends {
+		own, ok := known[m.To]
+		if m.To != "" && !ok {
+			return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: message %s for an account that does not exist", m.Kind))
+		}
+		if rows, err = messageRows(tx.s.keys, now, m, own, rows); err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	const columns = 15
+	_, err = tx.Exec(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
+			created_at, due_at, not_after, state, attempt) VALUES `+places(len(rows)/columns, columns)+`
+		ON CONFLICT (key, channel) DO NOTHING`, rows...)
+	tx.wake = tx.wake || err == nil
+	return err
+}
+
+// messageRows appends the columns of each row that m becomes.
+func messageRows(keys Keys, now time.Time, m effect.Send, own addresses, rows []any) ([]any, error) {
+	if m.Address != "" && len(m.Via) != 1 {
+		return nil, fmt.Errorf("store: message %s names an address and %d channels", m.Kind, len(m.Via))
+	}
+	args, err := json.Marshal(m.Args)
+	if err != nil {
+		return nil, fmt.Errorf("store: arguments of message %s: %w", m.Kind, err)
+	}
+	key := m.Key
+	if key == "" {
+		if key, err = newID(); err != nil {
+			return nil, err
+		}
+	}
+	locale := m.Locale
+	if m.To != "" {
+		locale = own.locale
+	}
+	_, carriesCode := m.Args[codeArg]
+	for _, via := range m.Via {
+		address := m.Address
+		if address == "" {
+			address = own.on(via)
+		}
+		if address == "" {
+			continue // the account does not have this channel
+		}
+		id, err := newID()
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, id, key, string(via), m.Kind, NullText(m.To), locale,
+			keys.Lookup(lookupAddress, string(via)+":"+address),
+			keys.Seal(sealAddress, []byte(id), []byte(address)), keys.Seal(sealArgs, []byte(id), args), carriesCode,
+			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0)
+	}
+	return rows, nil
+}
+
+// ClaimMessages implements jobs.Queue.
+func (s *Store) ClaimMessages(ctx context.Context, now time.Time, owner string, n int, lease time.Duration) ([]jobs.Message, error) {
+	var claimed []jobs.Message
+	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		if err := endHopeless(ctx, tx, now); err != nil {
+			return err
+		}
+		// The guard stands in the outer WHERE too: with it in the subquery alone, two workers of
+		// PostgreSQL claim one row. Ids grow with time, so a smaller id is an earlier message of the
+		// address and goes first; only a code, which lives for minutes, passes one that waits for a retry.
+		rows, err := Collect(scanMessage)(tx.Query(ctx, `UPDATE outbox SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
+			WHERE id IN (SELECT o.id FROM outbox o
+					WHERE o.done_at IS NULL AND o.due_at <= $3 AND (o.state = 'pending' OR o.lease_until <= $3)
+						AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.address_hash = o.address_hash AND e.channel = o.channel
+							AND e.done_at IS NULL AND e.id < o.id AND (o.carries_code = FALSE OR e.due_at <= $3))
+					ORDER BY o.due_at, o.id LIMIT $4`+s.d.claimLock+`)
+				AND done_at IS NULL AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
+			RETURNING id, key, channel, kind, account_id, locale, address, args, carries_code, created_at, not_after, attempt`,
+			owner, Micros(now.Add(lease)), Micros(now), n))
+		if err != nil {
+			return err
+		}
+		claimed = make([]jobs.Message, 0, len(rows))
+		for _, row := range rows {
+			m, err := row.open(s.keys)
+			if err != nil {
+				if err = endMessage(ctx, tx, now, owner, m, jobs.Failed, "fault.internal"); err != nil {
+					return err
+				}
+				continue // sealed under another key: it can never be delivered, and must not stop the others
+			}
+			claimed = append(claimed, m)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// endHopeless ends, without delivering, what came too late, and what carries a code and may have
+// been delivered by a worker that died.
+func endHopeless(ctx context.Context, tx *Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE outbox SET state = CASE WHEN state = 'leased' THEN 'unknown' ELSE 'expired' END,
+			owner = NULL, lease_until = NULL, done_at = $1, address = NULL, args = NULL
+		WHERE done_at IS NULL AND ((state = 'pending' AND not_after < $1)
+			OR (state = 'leased' AND lease_until <= $1 AND (carries_code = TRUE OR not_after < $1)))`, Micros(now))
+	return err
+}
+
+type messageRow struct {
+	m             jobs.Message
+	address, args []byte
+}
+
+func scanMessage(row func(...any) error) (messageRow, error) {
+	var r messageRow
+	var account sql.NullString
+	var created int64
+	var notAfter sql.NullInt64
+	err := row(&r.m.ID, &r.m.Key, &r.m.Channel, &r.m.Kind, &account, &r.m.Locale, &r.address, &r.args,
+		&r.m.CarriesCode, &created, &notAfter, &r.m.Attempt)
+	r.m.Account, r.m.CreatedAt, r.m.NotAfter = account.String, FromMicros(created), FromNullMicros(notAfter)
+	return r, err
+}
+
+// open unseals the row. On an error the message still has its id and attempt.
+func (r messageRow) open(keys Keys) (jobs.Message, error) {
+	address, err := keys.Open(sealAddress, []byte(r.m.ID), r.address)
+	if err != nil {
+		return r.m, err
+	}
+	args, err := keys.Open(sealArgs, []byte(r.m.ID), r.args)
+	if err != nil {
+		return r.m, err
+	}
+	m := r.m
+	if err = json.Unmarshal(args, &m.Args); err != nil {
+		return r.m, err
+	}
+	m.Address = string(address)
+	return m, nil
+}
+
+// SettleMessage implements jobs.Queue. A retry that would come after NotAfter ends the message as
+// expired; every end wipes address and arguments.
+func (s *Store) SettleMessage(ctx context.Context, now time.Time, owner string, m jobs.Message, end jobs.Settlement) error {
+	return s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		switch end.Outcome {
+		case jobs.Retry:
+			if !m.NotAfter.IsZero() && end.RetryAt.After(m.NotAfter) {
+				return endMessage(ctx, tx, now, owner, m, jobs.Expired, end.Problem)
+			}
+			return tx.ExecOne(ctx, `UPDATE outbox SET state = 'pending', owner = NULL, lease_until = NULL, due_at = $4, problem = $5
+				WHERE id = $1 AND state = 'leased' AND attempt = $2 AND owner = $3`, m.ID, m.Attempt, owner, Micros(end.RetryAt), NullText(end.Problem))
+		case jobs.Sent, jobs.Failed, jobs.Unknown, jobs.Expired:
+			return endMessage(ctx, tx, now, owner, m, end.Outcome, end.Problem)
+		}
+		return fmt.Errorf("store: message settled with an unknown outcome %q", end.Outcome)
+	})
+}
+
+func endMessage(ctx context.Context, tx *Tx, now time.Time, owner string, m jobs.Message, outcome jobs.Outcome, problem string) error {
+	return tx.ExecOne(ctx, `UPDATE outbox SET state = $4, owner = NULL, lease_until = NULL, done_at = $5, problem = $6, address = NULL, args = NULL
+		WHERE id = $1 AND state = 'leased' AND attempt = $2 AND owner = $3`,
+		m.ID, m.Attempt, owner, string(outcome), Micros(now), NullText(problem))
+}

@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// How long finished rows are kept: long enough for every count that looks back (codes: 24 h) and for
+// an operator to see what happened to a message.
+const (
+	keepCodes    = 7 * 24 * time.Hour
+	keepMessages = 30 * 24 * time.Hour
+)
+
+// Sweep removes rows that no rule looks at any more: rested rate limits, old codes and slots,
+// finished messages, drained notices. It returns how many. Events are never removed.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
+	for _, step := range []struct {
+		query  string
+		before time.Time
+	}{
+		{`DELETE FROM rate_limits WHERE tat < $1`, now},
+		{`DELETE FROM phone_slots WHERE until < $1`, now},
+		{`DELETE FROM codes WHERE issued_at < $1`, now.Add(-keepCodes)},
+		{`DELETE FROM outbox WHERE done_at < $1`, now.Add(-keepMessages)},
+		{`DELETE FROM system_notices WHERE drained_at < $1`, now.Add(-keepMessages)},
+	} {
+		// A transaction each: a long one would hold the writer of SQLite.
+		var n int64
+		if err = s.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
+			n, err = tx.Exec(ctx, step.query, Micros(step.before))
+			return err
+		}); err != nil {
+			return removed, err
+		}
+		removed += n
+	}
+	return removed, nil
+}
