@@ -326,14 +326,56 @@ func (s *Service) Complete(ctx context.Context, act effect.Act, browser, passwor
 		return err
 	}
 	refused := false
-	err = s.change(ctx, act, r.ID, "completed", func(c trust.Circle, live Recovery) (Event, error) {
+	err = s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
+		live, ok := c.Subject.(Recovery)
+		if !ok {
+			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
 		refused = !live.Guarded && len(c.Guardians) > 0
-		return PasswordSet{Hash: hash, Guarding: len(c.Guardians), Cast: c.Cast(s.Keys.StopCode(live.Account, c.Now))}, nil
+		var out trust.Outcome
+		pending, _ := c.PendingOf(r.ID)
+		cast := c.Cast(s.Keys.StopCode(live.Account, c.Now))
+		if err := s.end(c, pending, live, PasswordSet{Hash: hash, Guarding: len(c.Guardians), Cast: cast}, "completed", &out); err != nil {
+			return trust.Outcome{}, err
+		}
+		if refused {
+			return out, nil
+		}
+		err := s.purge(c, &out)
+		return out, err
 	})
 	if err == nil && refused {
 		return fault.New(fault.Refused, "fault.recovery.guarded_now", nil)
 	}
 	return err
+}
+
+// purge ends what may have been planted before the recovery: unanswered invitations and open actions (T11).
+func (s *Service) purge(c trust.Circle, out *trust.Outcome) error {
+	for _, l := range c.Invitations {
+		gone, effs, err := l.Apply(c.Now, s.Policy, trust.InvitationWithdrawn{})
+		if err != nil {
+			return err
+		}
+		out.Links, out.Effects = append(out.Links, gone), append(out.Effects, effs...)
+	}
+	for _, p := range c.Pending {
+		a, ok := p.Action.(trust.Action)
+		if !ok {
+			continue
+		}
+		gone, effs, err := a.Apply(c.Now, s.Policy, trust.ActionGivenUp{Reason: "recovered"})
+		if err != nil {
+			return err
+		}
+		closed, more, err := trust.CloseApprovals(c.Now, s.Policy, p.Approvals, "recovered")
+		if err != nil {
+			return err
+		}
+		out.Actions, out.Approvals = append(out.Actions, gone), append(out.Approvals, closed...)
+		out.Effects = append(append(out.Effects, effs...), more...)
+	}
+	return nil
 }
 
 // Cancel is the applicant's own end.

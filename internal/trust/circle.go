@@ -54,13 +54,13 @@ type Circle struct {
 	Now       time.Time
 	Principal Facts
 	Protection
-	Guardians []Guardian // guarding links only, oldest first
-	Invited   int        // unanswered invitations
-	Pending   []Pending  // open guarded actions, recoveries included
-	Link      Link       // what Around asked for, whatever its state
-	Approval  Approval
-	Subject   Parent // the action of that approval, or the recovery or action asked for; nil when none
-	Newcomer  Newcomer
+	Guardians   []Guardian // guarding links only, oldest first
+	Invitations []Link     // unanswered ones
+	Pending     []Pending  // open guarded actions, recoveries included
+	Link        Link       // what Around asked for, whatever its state
+	Approval    Approval
+	Subject     Parent // the action of that approval, or the recovery or action asked for; nil when none
+	Newcomer    Newcomer
 }
 
 // Around says whose circle to load, by the one id the caller has. Exactly one of the first five is set.

@@ -89,7 +89,7 @@ func (s *Links) mayInvite(c Circle, e164 string) error {
 		return fault.New(fault.Refused, "fault.hold", fault.Args{"until": c.HoldUntil})
 	}
 	reasons := PrincipalReasons(c.Principal, s.Policy)
-	if len(c.Guardians)+c.Invited >= s.Policy.MaxContacts {
+	if len(c.Guardians)+len(c.Invitations) >= s.Policy.MaxContacts {
 		reasons = append(reasons, ContactsFull)
 	}
 	if e164 == c.Principal.Phone {
