@@ -204,7 +204,7 @@ func (s *Service) tryCode(ctx context.Context, act effect.Act, r Recovery, typed
 		return try.CodeID, nil
 	}
 	if try.Left > 0 {
-		return "", fault.New(fault.Refused, "fault.code.wrong", fault.Args{"left": try.Left})
+		return "", fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
 	}
 	if err := s.endByCodes(ctx, act, r); err != nil && !fault.Is(err, fault.Conflict) {
 		return "", err
@@ -233,7 +233,7 @@ func (s *Service) Prove(ctx context.Context, act effect.Act, browser, typed, sni
 	}
 	if r.Account == "" {
 		// A decoy's code was never sent: a lucky guess is a wrong code like any other.
-		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"left": 0})
+		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": 0})
 	}
 	if r.Channel == effect.Email {
 		same, err := s.Owners.SameSNILS(ctx, r.Account, snils)

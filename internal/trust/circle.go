@@ -104,7 +104,7 @@ type Codes interface {
 	// CountTry takes one attempt at the live code of that purpose and object, in a transaction of its
 	// own. Faults: "fault.code.dead" (Refused) when there is no live code, it lapsed or its tries are used up.
 	CountTry(ctx context.Context, purpose, bound string, p policy.Policy) (Try, error)
-	// MaySend refuses with a Limited fault ("after" says when) when a code of that purpose went to that
+	// MaySend refuses with a Limited fault ("After" says how long to wait) when a code of that purpose went to that
 	// object too lately or too often.
 	MaySend(ctx context.Context, purpose, bound string, p policy.Policy) error
 	// PhoneAllows tells whether the phone may be sent one more code of that purpose today. An empty

@@ -77,7 +77,7 @@ func (s *Decisions) TypeMatch(ctx context.Context, act effect.Act, contact, appr
 	if after.State == Rejected {
 		return fault.New(fault.Refused, "fault.approval.mismatch_rejected", nil)
 	}
-	return fault.New(fault.Refused, "fault.approval.mismatch", fault.Args{"left": s.Policy.MatchTries - after.Misses})
+	return fault.New(fault.Refused, "fault.approval.mismatch", fault.Args{"Left": s.Policy.MatchTries - after.Misses})
 }
 
 // SendCode sends the contact's own code to his own phone: only at the last step, good only in this
@@ -97,7 +97,7 @@ func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, sessi
 	}
 	// The contact sees his own limit: he is signed in, and it is his phone.
 	if allowed, err := s.Codes.PhoneAllows(ctx, string(secret.Approval), g.Contact.Phone, s.Policy); err != nil || !allowed {
-		return errors.Join(err, fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"after": 24 * time.Hour}))
+		return errors.Join(err, fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"After": 24 * time.Hour}))
 	}
 	code, err := secret.Code(secret.Approval)
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, sessio
 		return err
 	}
 	if !s.Keys.SameCode(secret.Approval, bound, typed, try.Hash) {
-		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"left": try.Left})
+		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
 	}
 	_, err = s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
 		e := Confirmed{CodeID: try.CodeID, Session: session}

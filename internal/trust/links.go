@@ -15,7 +15,7 @@ import (
 
 // Limiter counts acts durably, for all processes together.
 type Limiter interface {
-	// Allow takes one act of that name by that subject; a Limited fault with argument "after" when
+	// Allow takes one act of that name by that subject; a Limited fault with argument "After" when
 	// more than burst were taken within per.
 	Allow(ctx context.Context, name, subject string, burst int, per time.Duration) error
 }
@@ -86,7 +86,7 @@ func (s *Links) Invite(ctx context.Context, act effect.Act, principal, name, pho
 // mayInvite asks every rule of the principal himself.
 func (s *Links) mayInvite(c Circle, e164 string) error {
 	if c.Now.Before(c.HoldUntil) {
-		return fault.New(fault.Refused, "fault.hold", fault.Args{"until": c.HoldUntil})
+		return fault.New(fault.Refused, "fault.hold", fault.Args{"Until": c.HoldUntil})
 	}
 	reasons := PrincipalReasons(c.Principal, s.Policy)
 	if len(c.Guardians)+len(c.Invitations) >= s.Policy.MaxContacts {
@@ -180,7 +180,7 @@ func (s *Links) Remove(ctx context.Context, act effect.Act, principal, linkID st
 			return nil, err
 		}
 		if c.Now.Before(c.HoldUntil) {
-			return nil, fault.New(fault.Refused, "fault.hold", fault.Args{"until": c.HoldUntil})
+			return nil, fault.New(fault.Refused, "fault.hold", fault.Args{"Until": c.HoldUntil})
 		}
 		return RemovalAsked{Quiet: quiet, PrincipalName: c.Principal.PoliteName(), ContactName: contactName(c)}, nil
 	})

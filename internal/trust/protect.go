@@ -127,7 +127,7 @@ func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session
 		if len(c.Guardians) == 0 {
 			id = ""
 			if free := c.FrozenAt.Add(s.Policy.UnfreezeAlone); c.Now.Before(free) {
-				return Outcome{}, fault.New(fault.Refused, "fault.freeze.alone_later", fault.Args{"until": free})
+				return Outcome{}, fault.New(fault.Refused, "fault.freeze.alone_later", fault.Args{"Until": free})
 			}
 			return s.thaw(c)
 		}
