@@ -1,0 +1,243 @@
+package notify
+
+import (
+	"slices"
+
+	"doverie/internal/effect"
+)
+
+// Kind names one message. It is what effect.Send.Kind holds; the texts live under "message."+Kind.
+type Kind string
+
+// Messages with a code.
+const (
+	RegisterCode       Kind = "register.code"
+	SignInCode         Kind = "sign_in.code"
+	StepUpCode         Kind = "step_up.code"
+	RecoveryCode       Kind = "recovery.code"        // the first code: proves the account's own phone or e-mail
+	RecoveryFinishCode Kind = "recovery.finish_code" // the second code: just before the new password
+	ApprovalCode       Kind = "approval.code"        // the contact's own code, to the contact's own phone
+	ChangePhoneCode    Kind = "change_phone.code"    // to the new number
+	EmailVerifyLink    Kind = "email.verify_link"
+)
+
+// Notices about a person's own account.
+const (
+	AccountRegistered Kind = "account.registered"
+	AccountPhoneTaken Kind = "account.phone_taken" // to the e-mail of the number's former owner
+	AccountConfirmed  Kind = "account.confirmed"
+	AccountFrozen     Kind = "account.frozen"
+	AccountThawed     Kind = "account.thawed"
+	PasswordChanged   Kind = "password.changed"
+	FactorChanged     Kind = "factor.changed"
+	PhoneChanged      Kind = "phone.changed"
+	EmailChanged      Kind = "email.changed"
+	EmailRequested    Kind = "email.requested" // a new address waits for its confirmation
+	DocumentEntered   Kind = "document.entered"
+	SessionNewDevice  Kind = "session.new_device"
+	SessionsEnded     Kind = "session.ended_everywhere"
+	HoldEnded         Kind = "hold.ended"
+)
+
+// Notices about invitations and links.
+const (
+	TrustInvited        Kind = "trust.invited" // to the invited person
+	TrustAccepted       Kind = "trust.accepted"
+	TrustDeclined       Kind = "trust.declined"
+	TrustWithdrawn      Kind = "trust.withdrawn" // to the invited person
+	TrustExpired        Kind = "trust.expired"
+	TrustLeaving        Kind = "trust.leaving"
+	TrustLeavingStopped Kind = "trust.leaving_stopped"
+	TrustEnded          Kind = "trust.ended"
+	TrustResigned       Kind = "trust.resigned"
+	TrustSuspended      Kind = "trust.suspended"
+	TrustResumed        Kind = "trust.resumed"
+)
+
+// Notices about approvals and recoveries.
+const (
+	ApprovalAsked        Kind = "approval.asked" // to the contact, for a guarded action that is no recovery
+	ActionRejected       Kind = "action.rejected"
+	RecoveryAttempt      Kind = "recovery.attempt"
+	RecoveryAsked        Kind = "recovery.asked"         // to the contact
+	RecoverySecondDevice Kind = "recovery.second_device" // to the contact
+	RecoveryApproved     Kind = "recovery.approved"
+	RecoveryRejected     Kind = "recovery.rejected"
+	RecoveryFraud        Kind = "recovery.fraud"
+	RecoveryExpired      Kind = "recovery.expired"
+	RecoveryDisowned     Kind = "recovery.disowned"
+	RecoveryLockedOut    Kind = "recovery.locked_out"
+	RecoveryCancelled    Kind = "recovery.cancelled"
+	RecoveryCompleted    Kind = "recovery.completed"
+)
+
+// RoleContact as the argument "role" chooses the contact's own text of a kind that has one.
+// Anything else is the principal's.
+const RoleContact = "contact"
+
+// stopRule says whether a notice carries the stop code (SMS, push) and the "this was not me" link (e-mail).
+type stopRule int
+
+const (
+	neverStops stopRule = iota
+	mayStop             // with a code or a link when the domain gives one, else with advice to freeze
+	mustStop            // refused without one
+)
+
+// Spec is what the registry knows of a kind.
+type Spec struct {
+	Channels []effect.Channel
+	Purpose  string   // the secret.Purpose of the code (or link) it carries; empty: none
+	OptOut   bool     // a person may switch it off; security notices never
+	Needs    []string // arguments without which it is refused
+	Person   string   // whom "first_name" names: "principal" or "contact"; empty: nobody
+	TwoSided bool     // has a text of its own for the contact (argument "role")
+
+	namesAction bool   // its letter says which guarded action it is about
+	button      string // key of the e-mail button's label
+	stop        stopRule
+	question    string // how the stop advice asks: "you" (when empty), "request" or "number"
+}
+
+// HasCode reports whether the message carries a one-time code or link.
+func (s Spec) HasCode() bool { return s.Purpose != "" }
+
+// Stops reports whether the message may carry a stop code.
+func (s Spec) Stops() bool { return s.stop != neverStops }
+
+const (
+	principal = "principal"
+	contact   = "contact"
+)
+
+func only(channels ...effect.Channel) []effect.Channel { return channels }
+
+func code(purpose string, channels ...effect.Channel) Spec {
+	return Spec{Channels: channels, Purpose: purpose, Needs: []string{"code"}}
+}
+
+// own is a notice about the reader's own account.
+func own(stop stopRule, needs ...string) Spec {
+	return Spec{Channels: effect.All(), Needs: needs, stop: stop, button: "safety"}
+}
+
+// about is a notice that names another person.
+func about(person string, needs ...string) Spec {
+	return Spec{Channels: effect.All(), Needs: append([]string{"first_name"}, needs...), Person: person, button: "safety"}
+}
+
+func (s Spec) twoSided() Spec             { s.TwoSided = true; return s }
+func (s Spec) optional() Spec             { s.OptOut = true; return s }
+func (s Spec) stops(rule stopRule) Spec   { s.stop = rule; return s }
+func (s Spec) withButton(key string) Spec { s.button = key; return s }
+func (s Spec) asking(what string) Spec    { s.question = what; return s }
+func (s Spec) onAction() Spec             { s.namesAction = true; return s }
+func (s Spec) also(needs ...string) Spec  { s.Needs = append(s.Needs, needs...); return s }
+
+var registry = map[Kind]Spec{
+	RegisterCode:       code("register_phone", effect.SMS),
+	SignInCode:         code("sign_in", effect.SMS),
+	StepUpCode:         code("step_up", effect.SMS),
+	RecoveryCode:       code("recovery_prove", effect.SMS, effect.Email),
+	RecoveryFinishCode: code("recovery_finish", effect.SMS, effect.Email),
+	ApprovalCode:       code("approval", effect.SMS).also("first_name"),
+	ChangePhoneCode:    code("change_phone", effect.SMS),
+	EmailVerifyLink:    {Channels: only(effect.Email), Purpose: "verify_email", Needs: []string{"link"}, button: "verify"},
+
+	AccountRegistered: own(neverStops),
+	AccountPhoneTaken: {Channels: only(effect.Email, effect.Push), stop: mayStop, question: "number"},
+	AccountConfirmed:  own(neverStops),
+	AccountFrozen:     own(neverStops),
+	AccountThawed:     own(mayStop),
+	PasswordChanged:   own(mayStop),
+	FactorChanged:     own(mayStop),
+	PhoneChanged:      own(mayStop),
+	EmailChanged:      own(mayStop),
+	EmailRequested:    own(mayStop),
+	DocumentEntered:   own(mayStop),
+	SessionNewDevice:  own(mayStop),
+	SessionsEnded:     own(mayStop),
+	HoldEnded:         own(neverStops).optional(),
+
+	TrustInvited:        about(principal, "until").withButton("invitation"),
+	TrustAccepted:       about(contact).stops(mayStop).asking("request").twoSided(),
+	TrustDeclined:       about(contact),
+	TrustWithdrawn:      about(principal),
+	TrustExpired:        about(contact).twoSided(),
+	TrustLeaving:        about(contact, "until").twoSided(),
+	TrustLeavingStopped: about(contact).twoSided(),
+	TrustEnded:          about(contact).twoSided(),
+	TrustResigned:       about(contact).twoSided(),
+	TrustSuspended:      about(contact).twoSided(),
+	TrustResumed:        about(contact).twoSided().optional(),
+
+	ApprovalAsked:        about(principal).onAction().withButton("request"),
+	ActionRejected:       about(contact).onAction().stops(mayStop).asking("request"),
+	RecoveryAttempt:      own(mustStop),
+	RecoveryAsked:        about(principal).withButton("request"),
+	RecoverySecondDevice: about(principal).withButton("request"),
+	RecoveryApproved:     about(contact).stops(mayStop).asking("request"),
+	RecoveryRejected:     about(contact).stops(mayStop).asking("request"),
+	RecoveryFraud:        about(contact).stops(mayStop).asking("request"),
+	RecoveryExpired:      own(neverStops).twoSided(),
+	RecoveryDisowned:     own(neverStops).twoSided(),
+	RecoveryLockedOut:    own(mayStop, "until").asking("request"),
+	RecoveryCancelled:    own(mayStop).twoSided(),
+	RecoveryCompleted:    own(mustStop).twoSided(),
+}
+
+// tellsOf lets a decision name the event instead of the message that tells of it.
+var tellsOf = map[Kind]Kind{
+	"registration.code":         RegisterCode,
+	"session.sign_in_code":      SignInCode,
+	"session.step_up_code":      StepUpCode,
+	"session.change_phone_code": ChangePhoneCode,
+	"account.email_link":        EmailVerifyLink,
+	"account.email_requested":   EmailRequested,
+	"account.email_changed":     EmailChanged,
+	"account.phone_changed":     PhoneChanged,
+	"account.phone_lost":        AccountPhoneTaken,
+	"account.password_changed":  PasswordChanged,
+	"account.totp_enrolled":     FactorChanged,
+	"account.totp_removed":      FactorChanged,
+	"account.document_entered":  DocumentEntered,
+}
+
+// Resolve gives the kind of the message that tells of an event; a kind is its own.
+func Resolve(kind Kind) Kind {
+	if k, ok := tellsOf[kind]; ok {
+		return k
+	}
+	return kind
+}
+
+// Lookup returns what is known of the kind (or of the message that tells of the event).
+func Lookup(kind Kind) (Spec, bool) {
+	s, ok := registry[Resolve(kind)]
+	return s, ok
+}
+
+// Kinds lists every kind in alphabetical order.
+func Kinds() []Kind {
+	out := make([]Kind, 0, len(registry))
+	for k := range registry {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Allows reports whether the kind may travel by the channel.
+func (s Spec) Allows(channel effect.Channel) bool { return slices.Contains(s.Channels, channel) }
+
+// forContact is the spec of the contact's own text: it names the principal, needs only that name, and has no
+// stop code, which is the principal's.
+func (s Spec) forContact() Spec {
+	s.Person, s.stop = principal, neverStops
+	needs := []string{"first_name"}
+	if slices.Contains(s.Needs, "until") {
+		needs = append(needs, "until")
+	}
+	s.Needs = needs
+	return s
+}
