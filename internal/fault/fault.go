@@ -102,8 +102,8 @@ func Of(err error) *Error {
 
 // Is reports whether err carries a fault of the kind.
 func Is(err error, kind Kind) bool {
-	var f *Error
-	return errors.As(err, &f) && f.Kind == kind
+	f, ok := errors.AsType[*Error](err)
+	return ok && f.Kind == kind
 }
 
 // HasKey reports whether err carries a fault with that public key.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -31,12 +32,7 @@ func Purposes() []Purpose {
 
 // Valid reports whether the purpose is one of Purposes.
 func (p Purpose) Valid() bool {
-	for _, known := range Purposes() {
-		if p == known {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Purposes(), p)
 }
 
 const (

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -48,7 +49,7 @@ func ParseMaster(text string) (*Keyring, error) {
 // NewKeyring builds a keyring from the master key itself, at least 32 bytes. A key of one repeated
 // byte is refused too: it was typed, not generated. The only error is ErrMaster.
 func NewKeyring(master []byte) (*Keyring, error) {
-	if len(master) < masterBytes || strings.Count(string(master), string(master[:1])) == len(master) {
+	if len(master) < masterBytes || bytes.Count(master, master[:1]) == len(master) {
 		return nil, ErrMaster
 	}
 	root, err := hkdf.Extract(sha256.New, master, []byte("doverie keyring 1"))

@@ -177,6 +177,7 @@ func foldPassword(password string) ([]byte, error) {
 // phc is one stored hash.
 type phc struct {
 	Params
+
 	salt, key []byte
 }
 
@@ -215,6 +216,6 @@ func parsePHC(text string) (phc, error) {
 func cost(text, name string, lo, hi uint32) (uint32, bool) {
 	digits, found := strings.CutPrefix(text, name)
 	n, err := strconv.ParseUint(digits, 10, 32)
-	v := uint32(n) //nolint:gosec // ParseUint was told 32 bits
+	v := uint32(n)
 	return v, found && err == nil && v >= lo && v <= hi && strconv.FormatUint(n, 10) == digits
 }

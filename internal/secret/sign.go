@@ -35,7 +35,7 @@ func (k *Keyring) Sign(purpose string, payload []byte, expires time.Time) string
 		return ""
 	}
 	raw := make([]byte, signedHead, signedHead+len(payload))
-	binary.BigEndian.PutUint64(raw[sha256.Size:], uint64(expires.UnixMicro())) //nolint:gosec // bits kept as they are and read back the same way
+	binary.BigEndian.PutUint64(raw[sha256.Size:], uint64(expires.UnixMicro()))
 	raw = append(raw, payload...)
 	copy(raw, mac(k.key("sign:"+purpose), raw[sha256.Size:]))
 	return signedText.EncodeToString(raw)

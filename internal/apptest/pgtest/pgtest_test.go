@@ -33,7 +33,7 @@ func victim() {
 		panic(err)
 	}
 	t := &fakeTB{}
-	println("dsn " + c.NewDB(t)) //nolint:forbidigo // the parent reads it
+	println("dsn " + c.NewDB(t)) // the parent reads it
 	time.Sleep(time.Hour)
 }
 
@@ -43,7 +43,7 @@ type fakeTB struct{ testing.TB }
 func (*fakeTB) Helper()                   {}
 func (*fakeTB) Cleanup(func())            {}
 func (*fakeTB) Context() context.Context  { return context.Background() }
-func (*fakeTB) Fatalf(f string, a ...any) { panic(f) }
+func (*fakeTB) Fatalf(f string, _ ...any) { panic(f) }
 
 func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
@@ -139,7 +139,7 @@ func TestStopLeavesNothing(t *testing.T) {
 }
 
 func TestAServerDiesWithItsTest(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very test program
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "PGTEST_VICTIM=1")
 	out, err := cmd.StderrPipe()
 	if err != nil {
