@@ -46,6 +46,13 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 	return later.apply(ctx, tx, act, now, policyVersion)
 }
 
+// Apply commits effects that go with no change of an aggregate, in a transaction of their own.
+func (s *Store) Apply(ctx context.Context, act effect.Act, now time.Time, policyVersion string, effects []effect.Effect) error {
+	return s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		return applyEffects(ctx, tx, act, now, policyVersion, effects)
+	})
+}
+
 // batch gathers the effects that are written together.
 type batch struct {
 	records []effect.Record

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -74,6 +75,8 @@ func classify(err error) class {
 	switch {
 	case errors.As(err, &connect):
 		return classNewConn
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return classOther // the caller gave up; it looks like a net.Error and is none
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, io.EOF),
 		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network), pgconn.SafeToRetry(err):
 		return classLost
