@@ -1,0 +1,173 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"doverie/internal/account"
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/secret"
+)
+
+// EnterInput is the code of a pending sign-in.
+type EnterInput struct {
+	Token       string // of the sign-in
+	Code        string
+	DeviceToken string // cookie of a remembered browser, or empty
+	Remember    bool   // remember this browser
+}
+
+// Entered is a fresh session and its secrets.
+type Entered struct {
+	Auth
+	Token       string // for a cookie; never stored
+	DeviceToken string // for a long-lived cookie; empty: leave the browser's cookie as it is
+	NewDevice   bool   // the browser was not remembered before; the person was told on every channel
+}
+
+// Enter makes a session when the second factor is right: new id, new secret (T38). On a frozen
+// account it is a Restricted one.
+// Faults: NotFound "fault.sign_in.over"; Refused "fault.code.wrong" with {"Left": tries},
+// "fault.code.expired", "fault.sign_in.failed" after the last try; Conflict.
+func (s *Service) Enter(ctx context.Context, act effect.Act, in EnterInput) (Entered, error) {
+	now := s.Now()
+	si, a, err := s.pending(ctx, in.Token, now)
+	if err != nil {
+		return Entered{}, err
+	}
+	left, err := s.Store.CountSignInTry(ctx, si.ID, s.Policy.CodeTries)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return Entered{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
+	case err != nil:
+		return Entered{}, err
+	}
+	c := Change{SignInBefore: &si}
+	effects, wrong, err := s.compare(ctx, secret.SignIn, si.ID, si.Method, a, in.Code, now, &c)
+	if err != nil {
+		return Entered{}, err
+	}
+	if wrong != nil {
+		if left > 0 {
+			return Entered{}, withLeft(wrong, left)
+		}
+		return Entered{}, s.failSignIn(ctx, act, now, si)
+	}
+	done := si
+	done.State = SignInDone
+	c.SignInAfter = &done
+	return s.open(ctx, act, now, a, opening{change: c, effects: effects, method: si.Method, deviceToken: in.DeviceToken, remember: in.Remember})
+}
+
+// compare counts and compares one typed code. wrong is what to say when it does not fit; what must
+// be burnt with a fitting one goes into the change and the effects.
+func (s *Service) compare(
+	ctx context.Context, purpose secret.Purpose, bound string, m Method, a account.Account, typed string, now time.Time, c *Change,
+) (effects []effect.Effect, wrong *fault.Error, err error) {
+	if m == TOTP {
+		if !a.TOTP.Enrolled() {
+			return nil, fault.New(fault.Refused, "fault.code.wrong", nil), nil
+		}
+		step, ok, err := account.CheckTOTP(s.Keys, a, typed, now)
+		if err != nil || !ok {
+			return nil, fault.New(fault.Refused, "fault.code.wrong", nil), err
+		}
+		c.UsedStep = &StepUse{Account: a.ID, Step: step}
+		return nil, nil, nil
+	}
+	id, hash, _, err := s.Codes.TryCode(ctx, string(purpose), bound, s.Policy.CodeTries, now)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.New(fault.Refused, "fault.code.expired", nil), nil
+	case err != nil:
+		return nil, nil, err
+	case !s.Keys.SameCode(purpose, bound, typed, hash):
+		return nil, fault.New(fault.Refused, "fault.code.wrong", nil), nil
+	}
+	return []effect.Effect{effect.UseCode{ID: id}, effect.ConfirmPhone{Account: a.ID, At: now}}, nil, nil
+}
+
+func withLeft(f *fault.Error, left int) error {
+	return fault.New(f.Kind, f.Key, fault.Args{"Left": left})
+}
+
+func (s *Service) failSignIn(ctx context.Context, act effect.Act, now time.Time, si SignIn) error {
+	after := si
+	after.State = SignInFailed
+	err := s.commit(ctx, act, now, Change{SignInBefore: &si, SignInAfter: &after},
+		effect.DropCodes{Bound: si.ID},
+		record("sign_in.failed", "sign_in:"+si.ID, map[string]string{"device": si.Device, "area": si.Area}, si.Account),
+	)
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Refused, "fault.sign_in.failed", nil)
+}
+
+// opening is what a new session comes from.
+type opening struct {
+	change      Change
+	effects     []effect.Effect
+	method      Method
+	deviceToken string
+	remember    bool
+	quiet       bool // the account is brand new: nobody to warn of a new browser
+}
+
+func (s *Service) open(ctx context.Context, act effect.Act, now time.Time, a account.Account, o opening) (Entered, error) {
+	token := secret.Token()
+	ses := Session{
+		ID: account.NewID(), TokenHash: secret.HashToken(token), Account: a.ID, Kind: Full, AMR: amr(o.method),
+		Device: act.Device, Area: act.Area, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.Policy.SessionTTL), Version: 1,
+	}
+	if a.State != account.Open {
+		ses.Kind = Restricted
+	}
+	out := Entered{Token: token, NewDevice: true}
+	if o.deviceToken != "" {
+		d, err := s.Store.Device(ctx, secret.HashToken(o.deviceToken))
+		switch {
+		case err == nil && d.Account == a.ID:
+			d.Words, d.Area, d.LastSeenAt = act.Device, act.Area, now
+			o.change.SeenDevice, ses.DeviceID, out.NewDevice = &d, d.ID, false
+		case err != nil && !fault.Is(err, fault.NotFound):
+			return Entered{}, err
+		}
+	}
+	if out.NewDevice && o.remember {
+		out.DeviceToken = secret.Token()
+		d := Device{
+			ID: account.NewID(), Account: a.ID, TokenHash: secret.HashToken(out.DeviceToken),
+			Words: act.Device, Area: act.Area, FirstSeenAt: now, LastSeenAt: now,
+		}
+		o.change.NewDevice, ses.DeviceID = &d, d.ID
+	}
+	if out.NewDevice && !o.quiet {
+		o.effects = append(o.effects, effect.Send{
+			Kind: "session.new_device", To: a.ID, Via: effect.All(),
+			Args: map[string]string{"at": now.Format(time.RFC3339), "device": act.Device, "area": act.Area}, Key: "new_device:" + ses.ID,
+		})
+	}
+	o.change.NewSession = &ses
+	o.effects = append(o.effects, record("session.started", "session:"+ses.ID,
+		map[string]string{"device": act.Device, "area": act.Area, "kind": string(ses.Kind), "new_device": yesNo(out.NewDevice)}, a.ID))
+	if err := s.commit(ctx, act, now, o.change, o.effects...); err != nil {
+		return Entered{}, err
+	}
+	out.Auth = Auth{Session: ses, Account: a, Gate: gateOf(ses, a)}
+	return out, nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// OpenRegistered opens the first session of an account that was created in this very request: its
+// password and phone code were proven a moment ago. Nothing else may call it.
+func (s *Service) OpenRegistered(ctx context.Context, act effect.Act, a account.Account, remember bool) (Entered, error) {
+	return s.open(ctx, act, s.Now(), a, opening{method: SMS, remember: remember, quiet: true})
+}

@@ -1,0 +1,251 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"doverie/internal/account"
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+)
+
+// StepUse burns one step of the account's code generator: it must be newer than the last one.
+type StepUse struct {
+	Account string
+	Step    int64
+}
+
+// Change is what one commit of this package writes. Every part is optional; together they are one
+// transaction, and each guarded row must change exactly once or nothing is done (fault Conflict).
+type Change struct {
+	Rules string // version of the policy, for the events
+
+	NewSignIn    *SignIn
+	PasswordAt   time.Time // with NewSignIn: when the verified password was set; a newer one refuses the commit
+	SignInBefore *SignIn
+	SignInAfter  *SignIn
+	NewDevice    *Device
+	SeenDevice   *Device // must be live; its words, area and last use are written
+	EndDevice    *Device // must be live
+	NewSession   *Session
+	Before       *Session // must be live
+	After        *Session
+	UsedStep     *StepUse
+}
+
+// Store is what this package needs of the database.
+type Store interface {
+	// Account reads one account; fault NotFound.
+	Account(ctx context.Context, id string) (account.Account, error)
+	// FindAccount reads the account that an identifier names; fault NotFound.
+	FindAccount(ctx context.Context, id account.Identifier) (account.Account, error)
+	// SignIn reads a sign-in by its token's hash; fault NotFound.
+	SignIn(ctx context.Context, tokenHash []byte) (SignIn, error)
+	// Session reads a session by its token's hash; fault NotFound.
+	Session(ctx context.Context, tokenHash []byte) (Session, error)
+	// Device reads a live device by its token's hash; fault NotFound.
+	Device(ctx context.Context, tokenHash []byte) (Device, error)
+	// Sessions lists the account's sessions that have not ended, newest first.
+	Sessions(ctx context.Context, account string) ([]Session, error)
+	// Devices lists the account's live devices, newest first.
+	Devices(ctx context.Context, account string) ([]Device, error)
+	// CountSignInTry counts one try of a pending sign-in and says how many are left; fault NotFound when none was.
+	CountSignInTry(ctx context.Context, id string, limit int) (left int, err error)
+	// CountStepUpTry does the same for the step-up under way in a live session.
+	CountStepUpTry(ctx context.Context, session string, limit int) (left int, err error)
+	// TouchSession notes a use of a live session; no event, and no error when it ended meanwhile.
+	TouchSession(ctx context.Context, id string, now time.Time) error
+	// CommitSession applies the change and the effects in one transaction.
+	CommitSession(ctx context.Context, act effect.Act, now time.Time, c Change, effects []effect.Effect) error
+}
+
+// Codes counts the tries of one-time codes; see package account.
+type Codes interface {
+	TryCode(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (id string, hash []byte, left int, err error)
+}
+
+// Limits is the durable rate limit; see package account.
+type Limits interface {
+	Take(ctx context.Context, key string, limit int, per time.Duration, now time.Time) (wait time.Duration, err error)
+}
+
+// Passwords is the slow check; package secret has it.
+type Passwords interface {
+	Verify(ctx context.Context, hash, password string) (ok, needsRehash bool, err error)
+	VerifyDummy(ctx context.Context, password string) error
+}
+
+// Service holds the acts of this package, one method a human act.
+type Service struct {
+	Store     Store
+	Codes     Codes
+	Limits    Limits
+	Passwords Passwords
+	Keys      *secret.Keyring
+	Policy    policy.Policy
+	Now       func() time.Time
+}
+
+func (s *Service) commit(ctx context.Context, act effect.Act, now time.Time, c Change, effects ...effect.Effect) error {
+	c.Rules = s.Policy.Version
+	return s.Store.CommitSession(ctx, act, now, c, effects)
+}
+
+func (s *Service) limit(ctx context.Context, key string, limit int, per time.Duration, now time.Time) error {
+	wait, err := s.Limits.Take(ctx, key, limit, per, now)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return fault.New(fault.Limited, "fault.limited", fault.Args{"After": wait})
+	}
+	return nil
+}
+
+// Authenticate reads the session of a browser. Fault SignIn when it is unknown, ended or lapsed.
+// The last use is written at most once a minute.
+func (s *Service) Authenticate(ctx context.Context, token string) (Auth, error) {
+	now := s.Now()
+	refused := fault.New(fault.SignIn, "fault.sign_in", nil)
+	if token == "" {
+		return Auth{}, refused
+	}
+	ses, err := s.Store.Session(ctx, secret.HashToken(token))
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return Auth{}, refused
+	case err != nil:
+		return Auth{}, err
+	case !ses.Live(now, s.Policy):
+		return Auth{}, refused
+	}
+	a, err := s.Store.Account(ctx, ses.Account)
+	switch {
+	case err != nil:
+		return Auth{}, err
+	case a.State == account.Closed:
+		return Auth{}, refused
+	}
+	if now.Sub(ses.SeenAt) >= touchEvery(s.Policy) {
+		if err := s.Store.TouchSession(ctx, ses.ID, now); err != nil {
+			return Auth{}, err
+		}
+		ses.SeenAt = now
+	}
+	return Auth{Session: ses, Account: a, Gate: gateOf(ses, a)}, nil
+}
+
+// List reads where the person is signed in, and the browsers remembered.
+func (s *Service) List(ctx context.Context, auth Auth) ([]Session, []Device, error) {
+	now := s.Now()
+	sessions, err := s.Store.Sessions(ctx, auth.Account.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	sessions = slices.DeleteFunc(sessions, func(x Session) bool { return !x.Live(now, s.Policy) })
+	devices, err := s.Store.Devices(ctx, auth.Account.ID)
+	return sessions, devices, err
+}
+
+// SignOut ends the session itself. A session that ended meanwhile is no fault.
+func (s *Service) SignOut(ctx context.Context, act effect.Act, auth Auth) error {
+	err := s.end(ctx, act, auth.Session, WhySignOut)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// End ends another session of the same person. Fault NotFound also for a session of somebody else.
+func (s *Service) End(ctx context.Context, act effect.Act, auth Auth, sessionID string) error {
+	sessions, _, err := s.List(ctx, auth)
+	if err != nil {
+		return err
+	}
+	for _, x := range sessions {
+		if x.ID == sessionID {
+			return s.end(ctx, act, x, WhyEnded)
+		}
+	}
+	return fault.New(fault.NotFound, "fault.not_found", nil)
+}
+
+func (s *Service) end(ctx context.Context, act effect.Act, before Session, why string) error {
+	now := s.Now()
+	after := before
+	after.EndedAt, after.EndedWhy = now, why
+	return s.commit(ctx, act, now, Change{Before: &before, After: &after},
+		effect.DropCodes{Bound: before.ID},
+		record("session.ended", "session:"+before.ID, map[string]string{"why": why, "device": before.Device}, before.Account),
+	)
+}
+
+// SignOutEverywhere ends every session, pending sign-in and remembered browser of the person;
+// keepThis leaves the session it was asked from. Other systems are told.
+func (s *Service) SignOutEverywhere(ctx context.Context, act effect.Act, auth Auth, keepThis bool) error {
+	now := s.Now()
+	except := ""
+	if keepThis {
+		except = auth.Session.ID
+	}
+	id := auth.Account.ID
+	return s.commit(ctx, act, now, Change{},
+		effect.EndSessions{Account: id, Except: except, Why: WhyEverywhere, Devices: true},
+		effect.TellSystems{Account: id, What: "session-revoked"},
+		record("session.ended_everywhere", "account:"+id, nil, id),
+	)
+}
+
+// ForgetDevice makes a remembered browser a new one again. Fault NotFound also for somebody else's.
+func (s *Service) ForgetDevice(ctx context.Context, act effect.Act, auth Auth, deviceID string) error {
+	devices, err := s.Store.Devices(ctx, auth.Account.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		if d.ID == deviceID {
+			return s.commit(ctx, act, s.Now(), Change{EndDevice: &d},
+				record("device.forgotten", "device:"+d.ID, map[string]string{"device": d.Words}, d.Account))
+		}
+	}
+	return fault.New(fault.NotFound, "fault.not_found", nil)
+}
+
+// issue makes a code for the account's own phone: the purpose and the object are in its hash.
+func (s *Service) issue(purpose secret.Purpose, bound string, a account.Account, now time.Time) ([]effect.Effect, error) {
+	code, err := secret.Code(purpose)
+	if err != nil {
+		return nil, err
+	}
+	id, until := account.NewID(), now.Add(s.Policy.CodeTTL)
+	return []effect.Effect{
+		effect.IssueCode{
+			ID: id, Purpose: string(purpose), Bound: bound, Account: a.ID, Phone: a.Phone,
+			Hash: s.Keys.HashCode(purpose, bound, code), ExpiresAt: until, DayLimit: s.Policy.SignInCodesDay,
+		},
+		effect.Send{
+			Kind: string(purpose) + ".code", To: a.ID, Via: []effect.Channel{effect.SMS},
+			Args: map[string]string{"code": code}, NotAfter: until, Key: "code:" + id,
+		},
+	}, nil
+}
+
+// limitTOTP bounds how often the code generator may be asked for, all sign-ins and step-ups together.
+func (s *Service) limitTOTP(ctx context.Context, a account.Account, now time.Time) error {
+	return s.limit(ctx, "totp:second:"+a.ID, s.Policy.SignInCodesDay, 24*time.Hour, now)
+}
+
+func busy(err error) error {
+	if errors.Is(err, secret.ErrBusy) {
+		return fault.New(fault.Busy, "fault.busy", nil).Because(err)
+	}
+	return err
+}
+
+func record(kind, object string, facts map[string]string, subjects ...string) effect.Record {
+	return effect.Record{Kind: kind, Object: object, Subjects: subjects, Facts: facts}
+}

@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"doverie/internal/account"
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/secret"
+)
+
+// BeginInput is what a person types to sign in, and the cookie of a remembered browser.
+type BeginInput struct {
+	Identifier, Password string
+	DeviceToken          string // or empty
+}
+
+// Step is where a sign-in or a step-up stands, for the page that asks for a code.
+type Step struct {
+	Method   Method
+	Methods  []Method  // all the person may choose from
+	Phone    string    // masked, when the code went by SMS
+	ResendAt time.Time // when a new SMS may be asked for; zero with TOTP
+	Until    time.Time // the whole step ends
+}
+
+// Begun is a pending sign-in and the secret of the browser that began it.
+type Begun struct {
+	Step
+	Token string // for a cookie; never stored
+}
+
+// Begin checks identifier and password and asks for the second factor: the code generator if there is
+// one, else an SMS to the account's own phone.
+// Faults: Invalid (field "identifier"); Refused "fault.sign_in.wrong", one answer for everything a
+// stranger could try; Refused "fault.sign_in.no_factor"; Limited; Busy; Conflict "fault.code.other_live".
+func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Begun, error) {
+	now := s.Now()
+	id, wrong := account.ParseIdentifier(in.Identifier)
+	if wrong != "" {
+		return Begun{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
+	}
+	if err := s.limit(ctx, "sign_in:area:"+act.Area, s.Policy.SignInsPerArea, time.Hour, now); err != nil {
+		return Begun{}, err
+	}
+	a, deviceID, err := s.provenPassword(ctx, id, in, now)
+	if err != nil {
+		return Begun{}, err
+	}
+	methods := Methods(a)
+	if len(methods) == 0 {
+		return Begun{}, fault.New(fault.Refused, "fault.sign_in.no_factor", nil)
+	}
+	token := secret.Token()
+	si := SignIn{
+		ID: account.NewID(), TokenHash: secret.HashToken(token), Account: a.ID, State: SignInPending, Method: methods[0],
+		DeviceID: deviceID, Device: act.Device, Area: act.Area,
+		CreatedAt: now, ExpiresAt: now.Add(s.Policy.SignInTTL), Version: 1,
+	}
+	effects, err := s.ask(ctx, &si, a, now)
+	if err != nil {
+		return Begun{}, err
+	}
+	effects = append(effects, record("sign_in.begun", "sign_in:"+si.ID, map[string]string{"device": si.Device, "area": si.Area}, a.ID))
+	if err := s.commit(ctx, act, now, Change{NewSignIn: &si, PasswordAt: a.PasswordChangedAt}, effects...); err != nil {
+		return Begun{}, err
+	}
+	return Begun{Step: s.step(si, a), Token: token}, nil
+}
+
+// provenPassword finds the account and verifies the password. Whatever is wrong, one hash is made
+// and one answer given. The attempt is counted first: in the bucket of a browser that the owner
+// signed in from before, or in the bucket of the identifier.
+func (s *Service) provenPassword(ctx context.Context, id account.Identifier, in BeginInput, now time.Time) (a account.Account, deviceID string, err error) {
+	a, err = s.Store.FindAccount(ctx, id)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return a, "", err
+	}
+	known := err == nil
+	bucket := fmt.Sprintf("sign_in:who:%x", s.Keys.Lookup("limit.identifier", id.String()))
+	if in.DeviceToken != "" {
+		d, err := s.Store.Device(ctx, secret.HashToken(in.DeviceToken))
+		switch {
+		case err == nil && known && d.Account == a.ID:
+			deviceID, bucket = d.ID, "sign_in:device:"+d.ID
+		case err != nil && !fault.Is(err, fault.NotFound):
+			return a, "", err
+		}
+	}
+	if err := s.limit(ctx, bucket, s.Policy.SignInsPerAccount, time.Hour, now); err != nil {
+		return a, "", err
+	}
+	ok := false
+	if known && a.PasswordUsable(now, s.Policy) {
+		ok, _, err = s.Passwords.Verify(ctx, a.PasswordHash, in.Password)
+	} else {
+		err = s.Passwords.VerifyDummy(ctx, in.Password)
+	}
+	switch {
+	case err != nil:
+		return a, "", busy(err)
+	case !ok:
+		return a, "", fault.New(fault.Refused, "fault.sign_in.wrong", nil)
+	}
+	return a, deviceID, nil
+}
+
+// ask prepares the sign-in's chosen second factor: a code by SMS, or the day's count of the generator.
+func (s *Service) ask(ctx context.Context, si *SignIn, a account.Account, now time.Time) ([]effect.Effect, error) {
+	if si.Method == TOTP {
+		return nil, s.limitTOTP(ctx, a, now)
+	}
+	effects, err := s.issue(secret.SignIn, si.ID, a, now)
+	si.CodeSentAt = now
+	return effects, err
+}
+
+func (s *Service) step(si SignIn, a account.Account) Step {
+	st := Step{Method: si.Method, Methods: Methods(a), Until: si.ExpiresAt}
+	if si.Method == SMS {
+		st.Phone, st.ResendAt = account.MaskPhone(a.Phone), si.CodeSentAt.Add(s.Policy.CodeResend)
+	}
+	return st
+}
+
+// pending loads the sign-in of this browser. Fault NotFound "fault.sign_in.over" when it is not pending any more.
+func (s *Service) pending(ctx context.Context, token string, now time.Time) (SignIn, account.Account, error) {
+	si, err := s.Store.SignIn(ctx, secret.HashToken(token))
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return SignIn{}, account.Account{}, err
+	}
+	if err != nil || si.State != SignInPending || !now.Before(si.ExpiresAt) {
+		return SignIn{}, account.Account{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
+	}
+	a, err := s.Store.Account(ctx, si.Account)
+	if err == nil && a.State == account.Closed {
+		err = fault.New(fault.NotFound, "fault.sign_in.over", nil)
+	}
+	return si, a, err
+}
+
+// Pending reads where the sign-in of this browser stands; fault NotFound.
+func (s *Service) Pending(ctx context.Context, token string) (Step, error) {
+	si, a, err := s.pending(ctx, token, s.Now())
+	if err != nil {
+		return Step{}, err
+	}
+	return s.step(si, a), nil
+}
+
+// Choose takes the other second factor. SMS sends a code unless one was just sent.
+// Faults: NotFound, Refused (a method the account has not), Limited, Conflict.
+func (s *Service) Choose(ctx context.Context, act effect.Act, token string, m Method) (Step, error) {
+	now := s.Now()
+	before, a, err := s.pending(ctx, token, now)
+	if err != nil {
+		return Step{}, err
+	}
+	if !slices.Contains(Methods(a), m) {
+		return Step{}, fault.New(fault.Refused, "fault.sign_in.method", nil)
+	}
+	if before.Method == m {
+		return s.step(before, a), nil
+	}
+	after := before
+	after.Method = m
+	var effects []effect.Effect
+	if m == TOTP || !now.Before(before.CodeSentAt.Add(s.Policy.CodeResend)) {
+		if effects, err = s.ask(ctx, &after, a, now); err != nil {
+			return Step{}, err
+		}
+	}
+	effects = append(effects, record("sign_in.method_chosen", "sign_in:"+after.ID, map[string]string{"method": string(m)}, a.ID))
+	err = s.commit(ctx, act, now, Change{SignInBefore: &before, SignInAfter: &after}, effects...)
+	return s.step(after, a), err
+}
+
+// Resend sends a new code by SMS; the older one ends. Faults: NotFound, Refused, Limited, Conflict.
+func (s *Service) Resend(ctx context.Context, act effect.Act, token string) (Step, error) {
+	now := s.Now()
+	before, a, err := s.pending(ctx, token, now)
+	if err != nil {
+		return Step{}, err
+	}
+	if before.Method != SMS || !a.PhoneOwned() {
+		return Step{}, fault.New(fault.Refused, "fault.sign_in.method", nil)
+	}
+	if wait := before.CodeSentAt.Add(s.Policy.CodeResend).Sub(now); wait > 0 {
+		return Step{}, fault.New(fault.Limited, "fault.code.resend", fault.Args{"After": wait})
+	}
+	after := before
+	effects, err := s.ask(ctx, &after, a, now)
+	if err != nil {
+		return Step{}, err
+	}
+	effects = append(effects, record("sign_in.code_resent", "sign_in:"+after.ID, nil, a.ID))
+	err = s.commit(ctx, act, now, Change{SignInBefore: &before, SignInAfter: &after}, effects...)
+	return s.step(after, a), err
+}
