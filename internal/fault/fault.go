@@ -93,8 +93,7 @@ func Of(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f
 	}
 	return &Error{Kind: Internal, Key: "fault.internal", Cause: err}
@@ -108,6 +107,6 @@ func Is(err error, kind Kind) bool {
 
 // HasKey reports whether err carries a fault with that public key.
 func HasKey(err error, key string) bool {
-	var f *Error
-	return errors.As(err, &f) && f.Key == key
+	f, ok := errors.AsType[*Error](err)
+	return ok && f.Key == key
 }
