@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -45,7 +46,11 @@ type Source struct {
 	File   string
 	Forms  map[string]string
 	Plural bool
+
+	optional []string // arguments that only a condition asks for: {{if .Until}} ... {{end}}
 }
+
+var conditional = regexp.MustCompile(`\{\{if \.(\w+)\}\}`)
 
 // Load reads the embedded messages. An error names the file and the key that cannot be used.
 func Load() (*Catalogue, error) { return load(localeFiles) }
@@ -104,6 +109,11 @@ func (c *Catalogue) add(bundle *goi18n.Bundle, tag language.Tag, files fs.FS, na
 			}
 		default:
 			return fmt.Errorf("i18n: %s: key %q is neither a text nor plural forms", name, key)
+		}
+		for _, text := range src.Forms {
+			for _, m := range conditional.FindAllStringSubmatch(text, -1) {
+				src.optional = append(src.optional, m[1])
+			}
 		}
 		known[key] = src
 		messages = append(messages, &goi18n.Message{

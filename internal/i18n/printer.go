@@ -69,8 +69,14 @@ func (p *Printer) Named(key string, args map[string]any) string {
 			}
 		}
 	}
-	if src := p.catalogue.sources[p.lang][key]; !src.Plural {
+	src := p.catalogue.sources[p.lang][key]
+	if !src.Plural {
 		plural = nil // a message without forms may show a count as it is
+	}
+	for _, name := range src.optional {
+		if _, given := data[name]; !given {
+			data[name] = "" // the sentence that needs it is left out
+		}
 	}
 	s, err := p.catalogue.localizers[p.lang].Localize(&goi18n.LocalizeConfig{
 		MessageID: key, TemplateData: data, PluralCount: plural, TemplateParser: parser,
