@@ -45,6 +45,7 @@ const (
 	WhyNobodyAble  = "nobody_able"  // guarded, but no contact can approve: in person only
 	WhyContactLeft = "contact_left" // the contacts that were asked are gone
 	WhyGuarded     = "guarded"      // a link appeared after an unguarded start
+	WhyRecovered   = "recovered"    // another recovery was completed after this one began (I4)
 )
 
 // Recovery is one attempt.
@@ -70,6 +71,12 @@ func (r Recovery) Open() bool {
 	return r.State == Awaiting || r.State == Approved || r.State == Verified
 }
 
+// late tells whether its time is over though the timer has not come yet: nothing but the timer may
+// move it, and nobody else's act (a freeze, a resignation) may fail because of it.
+func (r Recovery) late(now time.Time) bool {
+	return (r.Open() || r.State == Proving) && !now.Before(r.ExpiresAt)
+}
+
 // Over tells whether nothing can happen to it any more.
 func (r Recovery) Over() bool { return !r.Open() && r.State != Proving && r.State != None }
 
@@ -81,6 +88,7 @@ type Guard struct {
 	Able        int       // contacts among them who can approve before the request lapses
 	Quorum      int       // the principal's choice
 	Asks        int       // times contacts were asked for this principal in the last 24 h
+	RecoveredAt time.Time // newest completed recovery of the account; zero: never
 	WaitUntil   time.Time // end of a quiet exit that is running, or zero (DOMAIN §4.10)
 }
 
@@ -160,7 +168,7 @@ func (r Recovery) Apply(now time.Time, p policy.Policy, e Event) (Recovery, []ef
 	if e, ok := e.(Due); ok {
 		return r.expire(now, e)
 	}
-	if (r.Open() || r.State == Proving) && !now.Before(r.ExpiresAt) {
+	if r.late(now) {
 		// The time is over though the timer has not come yet: half-open intervals (T25).
 		return r, nil, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
 	}
@@ -277,6 +285,8 @@ func (r Recovery) prove(now time.Time, p policy.Policy, e Proven) (Recovery, []e
 	switch {
 	case g.Frozen:
 		return lock(WhyFrozen)
+	case !g.RecoveredAt.IsZero() && !g.RecoveredAt.Before(r.StartedAt):
+		return lock(WhyRecovered)
 	case now.Before(g.LockedUntil):
 		return lock(WhyLocked)
 	case !n.Guarded:
@@ -468,7 +478,7 @@ func (r Recovery) WhenRejected(now time.Time, p policy.Policy, v trust.Vote) (tr
 
 // WhenContactLost ends the recovery when too few contacts are left to approve it.
 func (r Recovery) WhenContactLost(now time.Time, p policy.Policy, able int) (trust.Parent, []effect.Effect, error) {
-	if r.State != Awaiting {
+	if r.State != Awaiting || r.late(now) {
 		return r, nil, nil
 	}
 	return parent(r.Apply(now, p, ContactLost{Able: able}))
@@ -476,6 +486,9 @@ func (r Recovery) WhenContactLost(now time.Time, p policy.Policy, able int) (tru
 
 // WhenFrozen ends the recovery: a frozen account has no online way to a password.
 func (r Recovery) WhenFrozen(now time.Time, p policy.Policy) (trust.Parent, []effect.Effect, error) {
+	if r.late(now) {
+		return r, nil, nil
+	}
 	return parent(r.Apply(now, p, Frozen{}))
 }
 

@@ -200,8 +200,8 @@ func (s *Service) tryCode(ctx context.Context, act effect.Act, r Recovery, typed
 	if err != nil {
 		return "", err
 	}
-	if s.Keys.SameCode(purpose, r.ID, typed, try.Hash) {
-		return try.CodeID, nil
+	if same := s.Keys.SameCode(purpose, r.ID, typed, try.Hash); same && r.Account != "" {
+		return try.CodeID, nil // a decoy's code was never sent: a lucky guess is a miss like any other (I6)
 	}
 	if try.Left > 0 {
 		return "", fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
@@ -231,10 +231,6 @@ func (s *Service) Prove(ctx context.Context, act effect.Act, browser, typed, sni
 	if err != nil {
 		return err
 	}
-	if r.Account == "" {
-		// A decoy's code was never sent: a lucky guess is a wrong code like any other.
-		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": 0})
-	}
 	if r.Channel == effect.Email {
 		same, err := s.Owners.SameSNILS(ctx, r.Account, snils)
 		if err != nil {
@@ -258,6 +254,7 @@ func (s *Service) prove(c trust.Circle, codeID string) (trust.Outcome, error) {
 	guard := Guard{
 		LockedUntil: c.LockedUntil, Frozen: !c.FrozenAt.IsZero(), Guarding: len(c.Guardians),
 		Able: c.Able(deadline, s.Policy), Quorum: c.Quorum, Asks: c.Asks,
+		RecoveredAt: c.RecoveredAt,
 	}
 	for _, g := range c.Guardians {
 		if g.Link.State == trust.Leaving && g.Link.Quiet { // DOMAIN §4.10
@@ -277,11 +274,17 @@ func (s *Service) prove(c trust.Circle, codeID string) (trust.Outcome, error) {
 	second := false
 	for _, p := range c.Pending {
 		older, ok := p.Action.(Recovery)
-		if !ok || older.ID == next.ID {
+		if !ok || older.ID == next.ID || !older.Open() {
 			continue
 		}
-		second = true
-		if err := s.end(c, p, older, Overtaken{By: next.ID}, "superseded", &out); err != nil {
+		var e Event = Overtaken{By: next.ID}
+		closing := "superseded"
+		if older.late(c.Now) { // its timer is on the way; the new one must not fail because of that
+			e, closing = Due{Cast: cast}, "expired"
+		} else {
+			second = true
+		}
+		if err := s.end(c, p, older, e, closing, &out); err != nil {
 			return trust.Outcome{}, err
 		}
 	}

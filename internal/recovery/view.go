@@ -14,7 +14,7 @@ import (
 type View struct {
 	Now       time.Time
 	State     State
-	Channel   effect.Channel
+	Channel   effect.Channel // empty before it is proven: that an e-mail was chosen would tell of an account (I6)
 	Guarded   bool
 	Match     string   // two digits, only while a contact may be asked for them
 	Contacts  []string // first names of who was asked
@@ -34,8 +34,11 @@ func (s *Service) View(ctx context.Context, browser string) (View, error) {
 		return View{}, err
 	}
 	v := View{
-		Now: s.Now(), State: r.State, Channel: r.Channel, Guarded: r.Guarded, Needed: r.Needed,
+		Now: s.Now(), State: r.State, Guarded: r.Guarded, Needed: r.Needed,
 		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, EndedAt: r.EndedAt, EndReason: r.EndReason,
+	}
+	if !r.ProvenAt.IsZero() {
+		v.Channel = r.Channel
 	}
 	if r.Account == "" || r.State == Proving || !r.Guarded || r.Over() {
 		return v, nil
