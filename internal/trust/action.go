@@ -156,8 +156,11 @@ func (a Action) Apply(now time.Time, p policy.Policy, e ActionEvent) (Action, []
 		}
 	}
 	key := string(a.State)
-	if a.State == NoAction {
+	switch {
+	case a.State == NoAction:
 		key = "none"
+	case (a.State == Waiting || a.State == ActionApproved) && !now.Before(a.ExpiresAt):
+		key = string(ActionExpired) // the timer is on the way
 	}
 	return a, nil, fault.New(fault.Conflict, "fault.action.state_"+key, nil)
 }
@@ -192,10 +195,12 @@ func (a Action) votedFor(now time.Time, v Vote) (Action, []effect.Effect, error)
 	}
 	switch a.Kind {
 	case ActionUnfreeze:
-		return a.end(now, ActionDone, "approved", effect.Thaw{Account: a.Account}, effect.Send{
-			Kind: "account.thawed", To: a.Account, Via: effect.All(), Key: a.ID + ":thawed",
-			Args: map[string]string{"stop_code": v.Cast.StopCode, "at": rfc(now)},
-		})
+		return a.end(now, ActionDone, "approved",
+			effect.Record{Kind: "account.thawed", Object: "account:" + a.Account, Subjects: []string{a.Account}},
+			effect.Thaw{Account: a.Account}, effect.TellSystems{Account: a.Account, What: "account-enabled"}, effect.Send{
+				Kind: "account.thawed", To: a.Account, Via: effect.All(), Key: a.ID + ":thawed",
+				Args: map[string]string{"stop_code": v.Cast.StopCode, "at": rfc(now)},
+			})
 	case ActionRehearsal:
 		return a.end(now, ActionDone, "approved")
 	default:

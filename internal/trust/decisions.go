@@ -25,7 +25,7 @@ type Request struct {
 	Now       time.Time
 	Approval  Approval
 	Link      Link
-	Principal Facts // the page shows names only
+	Principal Facts // names and a late SIM change only (I9)
 	Beginning Beginning
 	Protection
 	Decidable bool      // a yes or no still means something
@@ -42,14 +42,18 @@ func (s *Decisions) Request(ctx context.Context, contact, approvalID string) (Re
 	if err := only(c.Approval.Contact, contact); err != nil {
 		return Request{}, err
 	}
-	r := Request{Now: c.Now, Approval: c.Approval, Principal: c.Principal, Protection: c.Protection}
+	r := Request{Now: c.Now, Approval: c.Approval, Protection: c.Protection}
 	r.Email = ""
+	r.Principal = Facts{
+		Account: c.Principal.Account, Given: c.Principal.Given, Patronymic: c.Principal.Patronymic,
+		FamilyLetter: c.Principal.FamilyLetter, SimChangedAt: c.Principal.SimChangedAt,
+	}
 	if c.Subject != nil {
 		r.Beginning = c.Subject.Beginning()
 		r.Decidable = c.Subject.Decidable(c.Now)
 	}
 	if g, ok := c.GuardianOf(contact); ok {
-		r.Link = g.Link
+		r.Link = g.Link.ForContact()
 		r.AbleFrom, r.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
 	}
 	return r, nil
@@ -96,8 +100,12 @@ func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, sessi
 		return err
 	}
 	// The contact sees his own limit: he is signed in, and it is his phone.
-	if allowed, err := s.Codes.PhoneAllows(ctx, string(secret.Approval), g.Contact.Phone, s.Policy); err != nil || !allowed {
-		return errors.Join(err, fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"After": 24 * time.Hour}))
+	allowed, err := s.Codes.PhoneAllows(ctx, string(secret.Approval), g.Contact.Phone, s.Policy)
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		return fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"After": 24 * time.Hour})
 	}
 	code, err := secret.Code(secret.Approval)
 	if err != nil {

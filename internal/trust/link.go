@@ -68,6 +68,19 @@ func (l Link) Guards() bool {
 	return l.State == Active || l.State == Suspended || l.State == Leaving
 }
 
+// ForContact is the link as its contact may see it: a quiet exit does not show before it takes
+// effect (DOMAIN §4.10).
+func (l Link) ForContact() Link {
+	if l.State != Leaving || !l.Quiet {
+		return l
+	}
+	l.State, l.Quiet, l.LeavingSince, l.LeavesAt = Active, false, time.Time{}, time.Time{}
+	if len(l.Why) > 0 {
+		l.State = Suspended
+	}
+	return l
+}
+
 // Over tells whether nothing can happen to the link any more.
 func (l Link) Over() bool {
 	switch l.State {
@@ -327,6 +340,9 @@ func (l Link) stay(e RemovalStopped) (Link, []effect.Effect, error) {
 	n := l
 	since := rfc(l.LeavingSince)
 	n.State, n.LeavingSince, n.LeavesAt, n.Quiet = Active, time.Time{}, time.Time{}, false
+	if len(n.Why) > 0 { // it was suspended when the removal was asked; the next review knows whether it still is
+		n.State = Suspended
+	}
 	rec := n.record("trust.leaving_stopped", map[string]string{"by": string(e.By)})
 	out := []effect.Effect{
 		rec,

@@ -104,7 +104,7 @@ func (s *Protect) ThawInPerson(ctx context.Context, act effect.Act, account stri
 
 func (s *Protect) thaw(c Circle) (Outcome, error) {
 	account := c.Principal.Account
-	return Outcome{Effects: []effect.Effect{
+	out := Outcome{Effects: []effect.Effect{
 		effect.Record{Kind: "account.thawed", Object: "account:" + account, Subjects: []string{account}},
 		effect.Thaw{Account: account},
 		effect.TellSystems{Account: account, What: "account-enabled"},
@@ -112,7 +112,22 @@ func (s *Protect) thaw(c Circle) (Outcome, error) {
 			Kind: "account.thawed", To: account, Via: effect.All(), Key: "thawed:" + account + ":" + rfc(c.Now),
 			Args: map[string]string{"at": rfc(c.Now), "stop_code": s.Keys.StopCode(account, c.Now)},
 		},
-	}}, nil
+	}}
+	// A request to lift this freeze must not live on to lift the next one.
+	for _, p := range c.Pending {
+		a, ok := p.Action.(Action)
+		if !ok || a.Kind != ActionUnfreeze {
+			continue
+		}
+		ended, err := s.endAction(c, a, ActionGivenUp{Reason: "thawed"}, "thawed")
+		if err != nil {
+			return Outcome{}, err
+		}
+		out.Actions = append(out.Actions, ended.Actions...)
+		out.Approvals = append(out.Approvals, ended.Approvals...)
+		out.Effects = append(out.Effects, ended.Effects...)
+	}
+	return out, nil
 }
 
 // Unfreeze asks to lift a freeze online, after a step-up of the restricted session: with a contact,
