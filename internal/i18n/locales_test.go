@@ -186,7 +186,7 @@ func TestKeysAndCode(t *testing.T) {
 	// Where a literal must be a key: functions of templates, constructors of texts and of faults.
 	named := regexp.MustCompile("(?:\\{\\{-?\\s*|\\()(?:t|n|k) \"([^\"]+)\"|\\b(?:ui\\.)?K\\(\"([^\"]+)\"|fault\\.New\\(fault\\.\\w+, \"([^\"]+)\"|\"((?:fault|field)\\.[a-z_.]+)\"")
 	prefix := regexp.MustCompile("\"([a-z0-9_]+(?:\\.[a-z0-9_-]+)*[._])\"") // "event." + kind, "fault.trust.state_" + state
-	comment := regexp.MustCompile(`(?m)(^|\s)//.*$`) // examples in comments are no use
+	comment := regexp.MustCompile(`(?m)(^|\s)//.*$`)                        // examples in comments are no use
 	used, prefixes := map[string]bool{}, map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil {

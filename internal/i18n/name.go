@@ -123,8 +123,10 @@ func declineGiven(name string, g gender) NameCases {
 
 func declinePatronymic(name string) NameCases {
 	switch {
-	case strings.HasSuffix(name, "ич"):
+	case strings.HasSuffix(name, "вич"), name == "Никитич":
 		return NameCases{name, name + "а", name + "у", name + "ем"}
+	case strings.HasSuffix(name, "ич"): // stressed: «Ильичом», «Кузьмичом»
+		return NameCases{name, name + "а", name + "у", name + "ом"}
 	case strings.HasSuffix(name, "на"):
 		stem := strings.TrimSuffix(name, "а")
 		return NameCases{name, stem + "ы", stem + "е", stem + "ой"}

@@ -29,7 +29,7 @@ func (p *Printer) Lang() string { return p.lang }
 // Zone is where the printer's clock hangs.
 func (p *Printer) Zone() *time.Location { return p.zone }
 
-// T prints the message with named arguments in pairs: T("link.guards", "Name", "Алексей").
+// T prints the message with named arguments in pairs: T("layout.person", "Name", "Вера П.").
 // An argument called "Count" with a whole number also chooses the plural form. A time.Time is printed as
 // DateTime, a time.Duration in words.
 func (p *Printer) T(key string, args ...any) string {

@@ -108,11 +108,21 @@ type Checkbox struct {
 // Check puts the field's error in place.
 func (f Checkbox) Check(errs Errors) Checkbox { f.Error = errs.Of(f.Name); return f }
 
+// CodeWay is how a one-time code came to the person.
+type CodeWay string
+
+// The ways. They choose the label of the field.
+const (
+	BySMS   CodeWay = ""
+	ByEmail CodeWay = "email"
+	ByApp   CodeWay = "app"
+)
+
 // CodeField is where a one-time code is typed. It says to whom the code went, what it does, and that it is
 // told to nobody. Template "code-field".
 type CodeField struct {
 	Name   string
-	Label  Text          // empty: «Код из СМС»
+	Way    CodeWay       // how the code came; empty: by SMS
 	SentTo string        // masked phone or address; empty: no code was sent by us (an app shows it)
 	Does   Text          // what the code does, in one sentence
 	Left   time.Duration // how long the code still lives; 0 or less with HasLife: it is over
@@ -123,6 +133,18 @@ type CodeField struct {
 
 // Check puts the field's error in place.
 func (f CodeField) Check(errs Errors) CodeField { f.Error = errs.Of(f.Name); return f }
+
+// Label names the field after the way the code came.
+func (f CodeField) Label() Text {
+	switch f.Way {
+	case ByEmail:
+		return K("code.label_email")
+	case ByApp:
+		return K("code.label_app")
+	case BySMS:
+	}
+	return K("code.label")
+}
 
 // Length is how many digits the code has.
 func (f CodeField) Length() int {

@@ -37,7 +37,9 @@ func specimens() []specimen {
 	code := ui.CodeField{Name: "code", SentTo: i18n.MaskPhone("+79161234567"), Does: words("Он подтверждает, что телефон у вас в руках."), Left: 5 * time.Minute, Timed: true}
 	over, plainCode, badCode := code, code, code
 	over.Left = 0
-	plainCode.SentTo, plainCode.Timed = "", false
+	plainCode.SentTo, plainCode.Timed, plainCode.Way = "", false, ui.ByApp
+	byMail := code
+	byMail.Way, byMail.SentTo = ui.ByEmail, "v•••@example.ru"
 	badCode.Error = ui.K("field.code")
 	yesNo := ui.Radios{Name: "reached", Legend: words("Вы сами дозвонились до Веры Петровны?"), Heading: true, Hint: words("По номеру, который знали раньше, или при встрече."), Options: []ui.Option{
 		{Value: "yes", Label: ui.K("common.yes")}, {Value: "no", Label: ui.K("common.no")}, {Value: "unsure", Label: words("Не уверен"), Hint: words("Так тоже можно ответить. Мы подскажем, что делать.")}}}
@@ -65,7 +67,7 @@ func specimens() []specimen {
 		{"radios", "question", yesNo}, {"radios", "wrong", yesNo.Check(errs)}, {"radios", "chosen", chosen},
 		{"checkbox", "empty", ui.Checkbox{Name: "agree", Label: words("Я понимаю, что должен быть на связи"), Hint: words("Решение нужно за 12 часов.")}},
 		{"checkbox", "checked and wrong", ui.Checkbox{Name: "agree2", Label: words("Согласен"), Checked: true, Error: ui.K("field.required")}},
-		{"code-field", "sent", code}, {"code-field", "over", over}, {"code-field", "from an app", plainCode}, {"code-field", "wrong", badCode},
+		{"code-field", "sent", code}, {"code-field", "over", over}, {"code-field", "from an app", plainCode}, {"code-field", "by e-mail", byMail}, {"code-field", "wrong", badCode},
 		{"match-number", "two digits", ui.MatchNumber{Number: "47", Hint: words("Назовите его Алексею, когда он сам позвонит вам.")}},
 		{"facts", "all tones", facts}, {"facts", "none", ui.Facts(nil)},
 		{"person-card", "active", ui.PersonCard{Name: "Алексей", Badge: ui.Badge{Tone: ui.Success, Text: words("Помогает вам")}, Note: words("С 3 марта 2026"), Href: "#", Link: words("Подробнее")}},

@@ -10,7 +10,7 @@ type Text struct {
 	plain string
 }
 
-// K is the message of a key with named arguments in pairs: K("link.guards", "Name", "Алексей").
+// K is the message of a key with named arguments in pairs: K("layout.person", "Name", "Вера П.").
 // An argument may be a Text itself; it is printed first.
 func K(key string, args ...any) Text {
 	named := make(map[string]any, len(args)/2)
@@ -47,4 +47,12 @@ func (t Text) Say(p *i18n.Printer) string {
 		args[name] = value
 	}
 	return p.Named(t.key, args)
+}
+
+// DeviceText is the device in plain words, or that it is unknown.
+func DeviceText(device string) Text {
+	if device == "" {
+		return K("device.unknown")
+	}
+	return Plain(device)
 }
