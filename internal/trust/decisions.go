@@ -31,6 +31,7 @@ type Request struct {
 	Decidable bool      // a yes or no still means something
 	Unable    []Reason  // why this contact cannot approve at the moment
 	AbleFrom  time.Time // when waiting helps: from then; zero when it does not
+	OwnPhone  string    // the contact's own, where his code goes; the page masks it
 }
 
 // Request returns the request with that id, to its contact only.

@@ -41,7 +41,7 @@ func (s *Protect) FreezeForPrincipal(ctx context.Context, act effect.Act, contac
 		}
 		g, ok := c.GuardianOf(contact)
 		fresh := c.Now.Before(c.Approval.DecidedAt.Add(s.Policy.RecoveryLock))
-		if !ok || c.Approval.State != Rejected || c.Approval.Reason != string(ReasonFraud) || !fresh {
+		if !ok || c.Approval.Action == ActionRehearsal || c.Approval.State != Rejected || c.Approval.Reason != string(ReasonFraud) || !fresh {
 			return Outcome{}, fault.New(fault.Refused, "fault.freeze.not_offered", nil)
 		}
 		return s.freeze(c, FrozenByContact, g.Contact.Given)
@@ -50,7 +50,7 @@ func (s *Protect) FreezeForPrincipal(ctx context.Context, act effect.Act, contac
 
 // FreezeOffered tells whether FreezeForPrincipal would be accepted for the request.
 func (s *Protect) FreezeOffered(r Request) bool {
-	return r.Link.Guards() && r.Approval.State == Rejected && r.Approval.Reason == string(ReasonFraud) &&
+	return r.Link.Guards() && r.Approval.Action != ActionRehearsal && r.Approval.State == Rejected && r.Approval.Reason == string(ReasonFraud) &&
 		r.FrozenAt.IsZero() && r.Now.Before(r.Approval.DecidedAt.Add(s.Policy.RecoveryLock))
 }
 
