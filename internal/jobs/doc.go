@@ -12,7 +12,8 @@
 // a message past its NotAfter is never delivered; a message that carries a code and whose outcome is
 // unknown (a lost reply, a dead worker) is marked unknown and not sent again, because a person who
 // gets two codes is easier to confuse: he asks for a new one himself; a message of an address waits
-// until the earlier ones of that address and channel are finished, so that order is kept.
+// until the earlier ones of that address and channel are finished, so that order is kept. A code,
+// which lives for minutes, waits for earlier codes only, not for a notice that is being retried.
 //
 // Timers come back as ordinary events: the handler of a kind calls the same service method a click
 // would. A handler may run twice and must be idempotent; a guarded commit is. A failing timer is
