@@ -1,0 +1,378 @@
+package storetest_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"doverie/internal/account"
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/jobs"
+	"doverie/internal/policy"
+	"doverie/internal/recovery"
+	"doverie/internal/store"
+	"doverie/internal/store/storetest"
+	"doverie/internal/trust"
+)
+
+// world is the trust and recovery services over one real database, without the web.
+type world struct {
+	*storetest.DB
+	t         *testing.T
+	p         policy.Policy
+	links     *trust.Links
+	decisions *trust.Decisions
+	protect   *trust.Protect
+	recovery  *recovery.Service
+}
+
+// owners answers for accounts by their phone, as the composition root does for every identifier.
+type owners struct{ db *storetest.DB }
+
+func (o owners) ByIdentifier(ctx context.Context, typed string) (recovery.Owner, error) {
+	id, wrong := account.ParseIdentifier(typed)
+	if wrong != "" {
+		return recovery.Owner{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
+	}
+	a, err := o.db.FindAccount(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return recovery.Owner{}, nil
+	}
+	return o.owner(a), err
+}
+
+func (o owners) ByID(ctx context.Context, id string) (recovery.Owner, error) {
+	a, err := o.db.Account(ctx, id)
+	return o.owner(a), err
+}
+
+func (o owners) owner(a account.Account) recovery.Owner {
+	return recovery.Owner{Account: a.ID, Phone: a.Phone, PhoneCurrent: a.PhoneCurrent(o.db.Clock.Now(), policy.Default()), Email: a.Email}
+}
+
+func (o owners) SameSNILS(ctx context.Context, id, typed string) (bool, error) {
+	a, err := o.db.Account(ctx, id)
+	return a.SNILS == typed, err
+}
+
+func (o owners) HashNew(_ context.Context, _, password string) (string, error) {
+	return "hash of " + password, nil
+}
+
+func newWorld(t *testing.T, db *storetest.DB) *world {
+	t.Helper()
+	p := policy.Default()
+	s := store.NewTrust(db.Store, p)
+	return &world{
+		DB: db, t: t, p: p,
+		links: &trust.Links{Circles: s, Newcomers: s, Limits: s, Keys: db.Keys, Policy: p,
+			ParseInvited: func(name, phone string) (string, string, string, error) {
+				return account.FoldName(name), phone, name + ", " + account.MaskPhone(phone), nil
+			}},
+		decisions: &trust.Decisions{Circles: s, Codes: s, Keys: db.Keys, Policy: p},
+		protect:   &trust.Protect{Circles: s, Keys: db.Keys, Policy: p},
+		recovery:  &recovery.Service{Circles: s, Codes: s, Owners: owners{db}, Attempts: s, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now},
+	}
+}
+
+var person = effect.Act{Actor: effect.Person, Area: "91.221.0.0/16", Device: "Chrome, Android"}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// refused checks the public key of a refusal.
+func (w *world) refused(err error, key string) {
+	w.t.Helper()
+	if !fault.HasKey(err, key) {
+		w.t.Fatalf("want fault %s, got %v", key, err)
+	}
+}
+
+// code reads the newest code of a kind from the outbox, as the phone would show it.
+func (w *world) code(to, kind string) string {
+	w.t.Helper()
+	found := ""
+	for { // of one phone only the oldest undelivered message can be claimed
+		some, err := w.ClaimMessages(w.t.Context(), w.Clock.Now(), "test", 1000, time.Minute)
+		w.must(err)
+		if len(some) == 0 {
+			break
+		}
+		for _, m := range some {
+			if m.Account == to && m.Kind == kind {
+				found = m.Args["code"]
+			}
+			w.must(w.SettleMessage(w.t.Context(), w.Clock.Now(), "test", m, jobs.Settlement{Outcome: jobs.Sent}))
+		}
+	}
+	if found == "" {
+		w.t.Fatalf("no %s for %s", kind, to)
+	}
+	return found
+}
+
+// linked makes the contact guard the principal, settled.
+func (w *world) linked(principal, contact account.Account) (linkID string) {
+	w.t.Helper()
+	id, err := w.links.Invite(w.t.Context(), person, principal.ID, contact.Given, contact.Phone)
+	w.must(err)
+	w.must(w.links.TellInvited(w.t.Context(), id))
+	w.must(w.links.Accept(w.t.Context(), person, contact.ID, id))
+	w.Clock.Advance(w.p.Settling)
+	return id
+}
+
+// asked starts a recovery and proves it, and returns the browser's secret and the contact's request.
+func (w *world) asked(principal, contact account.Account) (browser, approval string) {
+	w.t.Helper()
+	browser, err := w.recovery.Start(w.t.Context(), person, principal.Phone)
+	w.must(err)
+	w.must(w.recovery.Prove(w.t.Context(), person, browser, w.code(principal.ID, "recovery.code"), ""))
+	err = w.Read(w.t.Context(), func(ctx context.Context, q store.Querier) error {
+		return q.QueryRow(ctx, `SELECT id FROM approvals WHERE contact_id = $1 AND state = 'asked'`, contact.ID).Scan(&approval)
+	})
+	w.must(err)
+	return browser, approval
+}
+
+var allYes = [trust.Questions]trust.Answer{trust.Yes, trust.Yes, trust.Yes, trust.Yes, trust.Yes}
+
+// walked takes the contact to the step where his own code is typed, and returns that code.
+func (w *world) walked(browser string, contact account.Account, approval string) string {
+	w.t.Helper()
+	ctx := w.t.Context()
+	w.must(w.decisions.Answer(ctx, person, contact.ID, approval, allYes))
+	v, err := w.recovery.View(ctx, browser)
+	w.must(err)
+	w.must(w.decisions.TypeMatch(ctx, person, contact.ID, approval, v.Match))
+	w.must(w.decisions.SendCode(ctx, person, contact.ID, "session-1", approval))
+	return w.code(contact.ID, "approval.code")
+}
+
+func TestTheLettersStory(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		ctx := t.Context()
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера", Patronymic: "Петровна", Born: "1954-03-08", PasswordHash: "old"})
+		alexey := db.Add(t, 2, storetest.Person{Given: "Алексей", PasswordHash: "his"})
+		w.linked(vera, alexey)
+		browser, approval := w.asked(vera, alexey)
+
+		w.refused(w.recovery.Complete(ctx, person, browser, "new password"), "fault.recovery.state_awaiting_contact")
+		w.refused(w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, "123456"), "fault.approval.state_asked")
+		code := w.walked(browser, alexey, approval)
+		w.refused(w.decisions.Approve(ctx, person, alexey.ID, "another session", approval, code), "fault.code.dead")
+		w.refused(w.decisions.Approve(ctx, person, vera.ID, "session-1", approval, code), "fault.not_found")
+		w.must(w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, code))
+		w.refused(w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, code), "fault.approval.state_approved")
+
+		w.must(w.recovery.SendCode(ctx, person, browser))
+		w.must(w.recovery.Verify(ctx, person, browser, w.code(vera.ID, "recovery.finish_code")))
+		w.must(w.recovery.Complete(ctx, person, browser, "new password"))
+		after, err := db.Account(ctx, vera.ID)
+		w.must(err)
+		if after.PasswordHash != "hash of new password" || !after.HoldUntil.Equal(db.Clock.Now().Add(w.p.Hold)) {
+			t.Fatalf("after completion: hash %q, hold until %v", after.PasswordHash, after.HoldUntil)
+		}
+		w.refused(w.recovery.Complete(ctx, person, browser, "again"), "fault.recovery.state_completed")
+		w.refused(w.decisions.Reject(ctx, person, alexey.ID, approval, trust.ReasonFraud), "fault.approval.over")
+		w.auditClean()
+	})
+}
+
+func TestFraudLocksAndFreezes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		ctx := t.Context()
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера", PasswordHash: "old"})
+		alexey := db.Add(t, 2, storetest.Person{Given: "Алексей"})
+		w.linked(vera, alexey)
+		browser, approval := w.asked(vera, alexey)
+		w.refused(w.protect.FreezeForPrincipal(ctx, person, alexey.ID, approval), "fault.freeze.not_offered")
+		w.must(w.decisions.Reject(ctx, person, alexey.ID, approval, trust.ReasonFraud))
+		v, err := w.recovery.View(ctx, browser)
+		w.must(err)
+		if v.State != recovery.Rejected || v.Match != "" {
+			t.Fatalf("after the rejection: %+v", v)
+		}
+		w.must(w.protect.FreezeForPrincipal(ctx, person, alexey.ID, approval))
+
+		// Another start proves itself and is told that the account is frozen; nobody is asked.
+		again, err := w.recovery.Start(ctx, person, vera.Phone)
+		w.must(err)
+		w.must(w.recovery.Prove(ctx, person, again, w.code(vera.ID, "recovery.code"), ""))
+		if v, err = w.recovery.View(ctx, again); err != nil || v.State != recovery.LockedOut || v.EndReason != recovery.WhyFrozen {
+			t.Fatalf("recovery of a frozen account: %+v, %v", v, err)
+		}
+
+		// Lifting it takes the contact, by the same steps.
+		id, err := w.protect.Unfreeze(ctx, person, vera.ID, "hers")
+		w.must(err)
+		waiting, ok, err := w.protect.Waiting(ctx, vera.ID, "hers", trust.ActionUnfreeze)
+		if err != nil || !ok || waiting.Match == "" || waiting.Action.ID != id {
+			t.Fatalf("waiting: %+v %v %v", waiting, ok, err)
+		}
+		if other, _, _ := w.protect.Waiting(ctx, vera.ID, "another", trust.ActionUnfreeze); other.Match != "" {
+			t.Fatal("the match number is shown to another session")
+		}
+		var lift string
+		w.must(w.Read(ctx, func(ctx context.Context, q store.Querier) error {
+			return q.QueryRow(ctx, `SELECT id FROM approvals WHERE object_id = $1`, id).Scan(&lift)
+		}))
+		w.must(w.decisions.Answer(ctx, person, alexey.ID, lift, allYes))
+		w.must(w.decisions.TypeMatch(ctx, person, alexey.ID, lift, waiting.Match))
+		w.must(w.decisions.SendCode(ctx, person, alexey.ID, "s", lift))
+		w.must(w.decisions.Approve(ctx, person, alexey.ID, "s", lift, w.code(alexey.ID, "approval.code")))
+		after, err := db.Account(ctx, vera.ID)
+		w.must(err)
+		if after.State != account.Open {
+			t.Fatalf("state after the approval: %s", after.State)
+		}
+	})
+}
+
+func TestSilenceNeverApproves(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера"})
+		alexey := db.Add(t, 2, storetest.Person{Given: "Алексей"})
+		w.linked(vera, alexey)
+		browser, approval := w.asked(vera, alexey)
+		v, err := w.recovery.View(t.Context(), browser)
+		w.must(err)
+		r := db.Clock.Advance(w.p.RecoveryWait - time.Microsecond)
+		w.must(w.recovery.Expire(t.Context(), w.only(`SELECT id FROM recoveries WHERE account_id = $1`, vera.ID)))
+		if v, _ = w.recovery.View(t.Context(), browser); v.State != recovery.Awaiting {
+			t.Fatalf("one microsecond early, at %v: %s", r, v.State)
+		}
+		db.Clock.Advance(time.Microsecond)
+		w.refused(w.decisions.Answer(t.Context(), person, alexey.ID, approval, allYes), "fault.approval.over")
+		w.must(w.recovery.Expire(t.Context(), w.only(`SELECT id FROM recoveries WHERE account_id = $1`, vera.ID)))
+		if v, _ = w.recovery.View(t.Context(), browser); v.State != recovery.Expired {
+			t.Fatalf("after 12 hours of silence: %s", v.State)
+		}
+	})
+}
+
+// only returns the one text a query gives.
+func (w *world) only(query string, args ...any) (text string) {
+	w.t.Helper()
+	w.must(w.Read(w.t.Context(), func(ctx context.Context, q store.Querier) error {
+		return q.QueryRow(ctx, query, args...).Scan(&text)
+	}))
+	return text
+}
+
+// The answers to a stranger are the same for a decoy: the same faults in the same order (I6).
+func TestADecoyAnswersLikeAnybody(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера"})
+		script := func(phone string) string {
+			var log strings.Builder
+			browser, err := w.recovery.Start(t.Context(), person, phone)
+			note := func(err error) {
+				if err == nil {
+					log.WriteString("ok ")
+					return
+				}
+				log.WriteString(fault.Of(err).Key + " ")
+			}
+			note(err)
+			note(w.recovery.SendCode(t.Context(), person, browser))
+			db.Clock.Advance(w.p.CodeResend)
+			note(w.recovery.SendCode(t.Context(), person, browser))
+			for range w.p.CodeTries + 1 {
+				note(w.recovery.Prove(t.Context(), person, browser, "not a code", ""))
+			}
+			note(w.recovery.Cancel(t.Context(), person, browser))
+			return log.String()
+		}
+		real, decoy := script(vera.Phone), script("+79990000000")
+		if real != decoy {
+			t.Fatalf("real:  %s\ndecoy: %s", real, decoy)
+		}
+		if n := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE account_id IS NULL`); n != 0 {
+			t.Fatalf("%d messages went to nobody's account", n)
+		}
+	})
+}
+
+func TestThePhoneHoldsOneApprovalCodeAndNoOther(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера"})
+		alexey := db.Add(t, 2, storetest.Person{Given: "Алексей"})
+		w.linked(vera, alexey)
+		browser, approval := w.asked(vera, alexey)
+		w.walked(browser, alexey, approval)
+		// The reverse attack (T04): somebody starts a recovery of the contact's own account now.
+		_, err := w.recovery.Start(t.Context(), person, alexey.Phone)
+		w.must(err) // the stranger learns nothing
+		if n := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE account_id = $1 AND kind = 'recovery.code'`, alexey.ID); n != 0 {
+			t.Fatalf("%d recovery codes went to a phone with a live approval code", n)
+		}
+	})
+}
+
+// Approve, reject, expire, disown, resign, remove, freeze at once: one winner, the others are told so (I3, T23).
+func TestOneOutcomeWins(t *testing.T) {
+	rounds := 40
+	if testing.Short() {
+		rounds = 5
+	}
+	w := newWorld(t, storetest.Postgres(t))
+	for n := range rounds {
+		ctx := t.Context()
+		vera := w.Add(t, 2*n+1, storetest.Person{Given: "Вера", PasswordHash: "old"})
+		alexey := w.Add(t, 2*n+2, storetest.Person{Given: "Алексей"})
+		link := w.linked(vera, alexey)
+		browser, approval := w.asked(vera, alexey)
+		code := w.walked(browser, alexey, approval)
+		id := w.only(`SELECT id FROM recoveries WHERE account_id = $1`, vera.ID)
+		errs := storetest.Parallel(6, func(i int) error {
+			switch i {
+			case 0:
+				return w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, code)
+			case 1:
+				return w.decisions.Reject(ctx, person, alexey.ID, approval, trust.ReasonFraud)
+			case 2:
+				return w.recovery.Disown(ctx, person, vera.ID)
+			case 3:
+				return w.links.Resign(ctx, person, alexey.ID, link)
+			case 4:
+				return w.protect.Freeze(ctx, person, vera.ID, trust.FrozenBySelf)
+			default:
+				return w.recovery.Cancel(ctx, person, browser)
+			}
+		})
+		for i, err := range errs {
+			if err != nil && fault.Of(err).Kind == fault.Internal {
+				t.Fatalf("round %d, actor %d: %v", n, i, err)
+			}
+		}
+		state := w.only(`SELECT state FROM recoveries WHERE id = $1`, id)
+		ends := w.Count(t, `SELECT COUNT(seq) FROM events WHERE object = $1 AND kind IN
+			('recovery.rejected', 'recovery.disowned', 'recovery.cancelled', 'recovery.locked_out', 'recovery.expired')`, "recovery:"+id)
+		if state == "awaiting_contact" || ends != 1 {
+			t.Fatalf("round %d: state %s with %d ends (%v)", n, state, ends, errs)
+		}
+	}
+	w.auditClean()
+}
+
+// auditClean proves that the chain of events is whole.
+func (w *world) auditClean() {
+	w.t.Helper()
+	report, err := w.VerifyEvents(w.t.Context())
+	w.must(err)
+	if !report.Intact() {
+		w.t.Fatalf("events: %+v", report)
+	}
+}
