@@ -18,6 +18,7 @@
     const state = document.getElementById("live-state");
     const every = Number(live.dataset.refresh) * 1000 || 15000;
     let polling = 0;
+    let shown = live.innerHTML; // as the server sent it, before anything here touched it
     let busy = false;
     const say = (words) => { if (state && state.textContent !== words) state.textContent = words; };
 
@@ -30,9 +31,10 @@
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.getElementById("live");
         if (!fresh) { location.reload(); return; }
-        if (fresh.innerHTML !== live.dataset.shown) {
+        const typing = [...live.querySelectorAll("input")].some((i) => i.type !== "hidden" && i.value !== i.defaultValue);
+        if (!typing && fresh.innerHTML !== shown) { // nothing typed is lost
           const focused = document.activeElement && live.contains(document.activeElement) ? document.activeElement.id : "";
-          live.dataset.shown = fresh.innerHTML;
+          shown = fresh.innerHTML;
           live.replaceChildren(...fresh.childNodes);
           document.title = page.title;
           if (focused) document.getElementById(focused)?.focus();
@@ -126,8 +128,8 @@
     });
   }
 
+  document.querySelectorAll("[data-live]").forEach(watch);
   enhance(document);
   document.getElementById("errors")?.focus();
-  document.querySelectorAll("[data-live]").forEach((live) => { live.dataset.shown = live.innerHTML; watch(live); });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => { delete f.dataset.sent; }));
 })();
