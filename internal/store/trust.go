@@ -64,7 +64,7 @@ func (t *Trust) Look(ctx context.Context, around trust.Around) (c trust.Circle, 
 		return trust.Circle{}, err
 	}
 	err = t.s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
-		c, err = t.circle(ctx, q, t.s.now().Truncate(time.Microsecond), principal, around)
+		c, err = t.circle(ctx, q, t.now(), principal, around)
 		return err
 	})
 	return c, err

@@ -376,3 +376,44 @@ func (w *world) auditClean() {
 		w.t.Fatalf("events: %+v", report)
 	}
 }
+
+func TestViewsShowEachSideItsOwn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		ctx := t.Context()
+		s := store.NewTrust(db.Store, w.p)
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера", Patronymic: "Петровна"})
+		alexey := db.Add(t, 2, storetest.Person{Given: "Алёна"})
+		stranger := db.Add(t, 3, storetest.Person{Given: "Олег"})
+		id, err := w.links.Invite(ctx, person, vera.ID, "алена", alexey.Phone)
+		w.must(err)
+		for _, who := range []struct {
+			account account.Account
+			want    int
+		}{{alexey, 1}, {stranger, 0}, {vera, 0}} {
+			views, err := s.InvitationsFor(ctx, who.account.ID)
+			w.must(err)
+			if len(views) != who.want {
+				t.Fatalf("%s sees %d invitations, want %d", who.account.Given, len(views), who.want)
+			}
+		}
+		w.refused(w.links.Accept(ctx, person, stranger.ID, id), "fault.not_found")
+		w.must(w.links.Accept(ctx, person, alexey.ID, id))
+		mine, err := s.LinksOf(ctx, vera.ID)
+		w.must(err)
+		his, err := s.LinksOf(ctx, alexey.ID)
+		w.must(err)
+		if len(mine) != 1 || len(his) != 1 || mine[0].Other.Given != "Алёна" || his[0].Other.Polite() != "Вера Петровна" || his[0].Side != trust.ContactSide {
+			t.Fatalf("links: %+v %+v", mine, his)
+		}
+		db.Clock.Advance(w.p.Settling)
+		w.asked(vera, alexey)
+		asked, err := s.ApprovalsOf(ctx, alexey.ID)
+		w.must(err)
+		none, err := s.ApprovalsOf(ctx, vera.ID)
+		w.must(err)
+		if len(asked) != 1 || !asked[0].Open || len(none) != 0 {
+			t.Fatalf("requests: %+v %+v", asked, none)
+		}
+	})
+}

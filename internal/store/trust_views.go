@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"doverie/internal/trust"
+)
+
+var _ trust.Views = (*Trust)(nil)
+
+// LinksOf implements trust.Views.
+func (t *Trust) LinksOf(ctx context.Context, accountID string) ([]trust.LinkView, error) {
+	var rows []trust.LinkRow
+	err := t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		links, err := Collect(scanLink)(q.Query(ctx, `SELECT `+linkColumns+` FROM links l WHERE l.principal_id = $1 OR l.contact_id = $1`, accountID))
+		if err != nil {
+			return err
+		}
+		people, err := t.peopleOf(ctx, q, `SELECT contact_id FROM links WHERE principal_id = $1 UNION SELECT principal_id FROM links WHERE contact_id = $1`, accountID)
+		if err != nil {
+			return err
+		}
+		rows = make([]trust.LinkRow, 0, len(links))
+		for _, l := range links {
+			other := l.Contact
+			if l.Contact == accountID {
+				other = l.Principal
+			}
+			rows = append(rows, trust.LinkRow{Link: l, Other: people[other]})
+		}
+		return nil
+	})
+	return trust.LinkViews(accountID, rows), err
+}
+
+// peopleOf reads the facts of the accounts whose ids the query gives for one parameter.
+func (t *Trust) peopleOf(ctx context.Context, q Querier, ids, param string, more ...any) (map[string]trust.Facts, error) {
+	now := t.now()
+	all, err := Collect(func(row func(...any) error) (trust.Facts, error) {
+		var r factRow
+		if err := row(r.targets()...); err != nil {
+			return trust.Facts{}, err
+		}
+		return t.facts(r, now)
+	})(q.Query(ctx, `SELECT `+factColumns+` FROM accounts a WHERE a.id IN (`+ids+`)`, append([]any{param}, more...)...))
+	of := make(map[string]trust.Facts, len(all))
+	for _, f := range all {
+		of[f.Account] = f
+	}
+	return of, err
+}
+
+func (t *Trust) now() time.Time { return t.s.now().Truncate(time.Microsecond) }
+
+// InvitationsFor implements trust.Views.
+func (t *Trust) InvitationsFor(ctx context.Context, accountID string) (views []trust.InvitationView, err error) {
+	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		c := trust.Circle{Now: t.now()}
+		if err := t.readNewcomer(ctx, q, "", accountID, &c); err != nil {
+			return err
+		}
+		links, err := Collect(scanLink)(q.Query(ctx, `SELECT `+linkColumns+` FROM links l
+			WHERE l.phone_hash = $1 AND l.state = 'invited'`, c.Newcomer.PhoneHash))
+		if err != nil || len(links) == 0 {
+			return err
+		}
+		senders, err := t.peopleOf(ctx, q, `SELECT principal_id FROM links WHERE phone_hash = (SELECT phone_hash FROM accounts WHERE id = $1) AND state = 'invited'`, accountID)
+		if err != nil {
+			return err
+		}
+		blocked, err := Collect(func(row func(...any) error) (id string, err error) { return id, row(&id) })(
+			q.Query(ctx, `SELECT principal_id FROM invitation_blocks WHERE contact_id = $1`, accountID))
+		if err != nil {
+			return err
+		}
+		no := make(map[string]bool, len(blocked))
+		for _, id := range blocked {
+			no[id] = true
+		}
+		rows := make([]trust.InvitationRow, 0, len(links))
+		for _, l := range links {
+			rows = append(rows, trust.InvitationRow{Link: l, Principal: senders[l.Principal], Blocked: no[l.Principal]})
+		}
+		views = trust.InvitationViews(c.Now, c.Newcomer, rows)
+		return nil
+	})
+	return views, err
+}
+
+// ApprovalsOf implements trust.Views.
+func (t *Trust) ApprovalsOf(ctx context.Context, contact string) (views []trust.ApprovalView, err error) {
+	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		now := t.now()
+		since := Micros(now.Add(-trust.ApprovalHistory))
+		all, err := Collect(scanApproval)(q.Query(ctx, `SELECT `+approvalColumns+` FROM approvals p
+			WHERE p.contact_id = $1 AND (p.decided_at IS NULL OR p.asked_at > $2)`, contact, since))
+		if err != nil {
+			return err
+		}
+		people, err := t.peopleOf(ctx, q, `SELECT principal_id FROM approvals WHERE contact_id = $1 AND (decided_at IS NULL OR asked_at > $2)`, contact, since)
+		if err != nil {
+			return err
+		}
+		rows := make([]trust.ApprovalRow, 0, len(all))
+		for _, a := range all {
+			rows = append(rows, trust.ApprovalRow{Approval: a, Principal: people[a.Principal]})
+		}
+		views = trust.ApprovalViews(now, rows)
+		return nil
+	})
+	return views, err
+}
+
