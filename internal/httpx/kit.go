@@ -37,6 +37,7 @@ type Kit struct {
 	cfg   Config
 	pages *ui.Renderer
 	cross *http.CrossOriginProtection
+	alarm func(*http.Request) []ui.Notice
 }
 
 const defaultMaxBody = 64 << 10
@@ -59,6 +60,9 @@ func New(cfg Config, pages *ui.Renderer) (*Kit, error) {
 	}
 	return k, nil
 }
+
+// Alarm puts what f says above every page of a signed-in citizen. It is set once, before anything is served.
+func (k *Kit) Alarm(f func(*http.Request) []ui.Notice) { k.alarm = f }
 
 // Secure reports whether people reach the service by https.
 func (k *Kit) Secure() bool { return k.cfg.BaseURL.Scheme == "https" }
@@ -86,6 +90,12 @@ func (k *Kit) PageStatus(w http.ResponseWriter, r *http.Request, status int, pag
 	}
 	if k.cfg.Banners != nil {
 		l.Banners = k.cfg.Banners(r.Context(), lang)
+	}
+	if k.alarm != nil && visitor.Account != "" && visitor.Office == "" {
+		l.Banners = append(k.alarm(r), l.Banners...)
+	}
+	if visitor.OnlyPath != "" {
+		l.Nav = []ui.NavLink{} // no other page is open to this session
 	}
 	if visitor.Office != "" {
 		l.Nav, l.SignOut = []ui.NavLink{}, "/operator/sign-out"
