@@ -169,13 +169,16 @@ func (e *Engine) loop(ctx, inner context.Context, wake <-chan struct{}, claim fu
 		if err != nil && ctx.Err() == nil {
 			e.c.Report(Incident{What: "claim", Err: err})
 		}
-		for _, w := range claimed {
+		for i, w := range claimed {
+			if i >= free {
+				busy <- struct{}{} // a queue that gives more than asked for does not get more workers
+			}
 			running.Go(func() {
 				defer func() { <-busy }()
 				w(inner)
 			})
 		}
-		for range free - len(claimed) {
+		for range max(free-len(claimed), 0) {
 			<-busy
 		}
 		if len(claimed) == 0 && !e.pause(ctx, wake) {

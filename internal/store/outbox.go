@@ -107,13 +107,14 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, owner string, 
 		// The guard stands in the outer WHERE too: with it in the subquery alone, two workers of
 		// PostgreSQL claim one row. Ids grow with time, so a smaller id is an earlier message of the
 		// address and goes first; only a code, which lives for minutes, waits for nothing but codes.
-		rows, err := Collect(scanMessage)(tx.Query(ctx, `UPDATE outbox SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
-			WHERE id IN (SELECT o.id FROM outbox o
-					WHERE o.done_at IS NULL AND o.due_at <= $3 AND (o.state = 'pending' OR o.lease_until <= $3)
-						AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.address_hash = o.address_hash AND e.channel = o.channel
-							AND e.done_at IS NULL AND e.id < o.id AND (o.carries_code = FALSE OR e.carries_code = TRUE))
-					ORDER BY o.due_at, o.id LIMIT $4`+s.d.claimLock+`)
-				AND done_at IS NULL AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
+		// MATERIALIZED, because a subquery that PostgreSQL runs again for each row claims more than n.
+		rows, err := Collect(scanMessage)(tx.Query(ctx, `WITH due AS MATERIALIZED (SELECT o.id FROM outbox o
+				WHERE o.done_at IS NULL AND o.due_at <= $3 AND (o.state = 'pending' OR o.lease_until <= $3)
+					AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.address_hash = o.address_hash AND e.channel = o.channel
+						AND e.done_at IS NULL AND e.id < o.id AND (o.carries_code = FALSE OR e.carries_code = TRUE))
+				ORDER BY o.due_at, o.id LIMIT $4`+s.d.claimLock+`)
+			UPDATE outbox SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
+			WHERE id IN (SELECT id FROM due) AND done_at IS NULL AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
 			RETURNING id, key, channel, kind, account_id, locale, address, args, carries_code, created_at, not_after, attempt`,
 			owner, Micros(now.Add(lease)), Micros(now), n))
 		if err != nil {

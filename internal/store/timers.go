@@ -48,12 +48,13 @@ func (s *Store) ClaimTimers(ctx context.Context, now time.Time, owner string, n 
 	var claimed []jobs.Timer
 	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
 		// The guard stands in the outer WHERE too: with it in the subquery alone, two workers of
-		// PostgreSQL claim one row.
-		claimed, err = Collect(scanTimer)(tx.Query(ctx, `UPDATE timers SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
-			WHERE (kind, object) IN (SELECT t.kind, t.object FROM timers t
-					WHERE t.due_at <= $3 AND (t.state = 'pending' OR t.lease_until <= $3)
-					ORDER BY t.due_at LIMIT $4`+s.d.claimLock+`)
-				AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
+		// PostgreSQL claim one row. MATERIALIZED, because a subquery that PostgreSQL runs again for
+		// each row claims more than n.
+		claimed, err = Collect(scanTimer)(tx.Query(ctx, `WITH due AS MATERIALIZED (SELECT t.kind, t.object FROM timers t
+				WHERE t.due_at <= $3 AND (t.state = 'pending' OR t.lease_until <= $3)
+				ORDER BY t.due_at LIMIT $4`+s.d.claimLock+`)
+			UPDATE timers SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
+			WHERE (kind, object) IN (SELECT kind, object FROM due) AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
 			RETURNING kind, object, due_at, attempt, generation`, owner, Micros(now.Add(lease)), Micros(now), n))
 		return err
 	})

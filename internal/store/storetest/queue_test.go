@@ -71,6 +71,9 @@ func TestNoMessageIsClaimedTwice(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				if len(got) > 7 {
+					return fmt.Errorf("asked for 7, got %d", len(got))
+				}
 				mu.Lock()
 				for _, m := range got {
 					seen[m.Address]++
@@ -117,6 +120,9 @@ func TestNoTimerIsClaimedTwice(t *testing.T) {
 				got, err := db.ClaimTimers(t.Context(), db.Clock.Now(), fmt.Sprint(w), 7, lease)
 				if err != nil {
 					return err
+				}
+				if len(got) > 7 {
+					return fmt.Errorf("asked for 7, got %d", len(got))
 				}
 				mu.Lock()
 				for _, timer := range got {
