@@ -116,6 +116,8 @@ const (
 	BySMS   CodeWay = ""
 	ByEmail CodeWay = "email"
 	ByApp   CodeWay = "app"
+	// BySMSOrEmail: the page must not tell which, because it would tell a stranger something of the account.
+	BySMSOrEmail CodeWay = "either"
 )
 
 // CodeField is where a one-time code is typed. It says to whom the code went, what it does, and that it is
@@ -141,6 +143,8 @@ func (f CodeField) Label() Text {
 		return K("code.label_email")
 	case ByApp:
 		return K("code.label_app")
+	case BySMSOrEmail:
+		return K("recovery.code.label")
 	case BySMS:
 	}
 	return K("code.label")

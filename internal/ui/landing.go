@@ -1,0 +1,45 @@
+package ui
+
+import "time"
+
+// Home is the first page of the service.
+type Home struct {
+	Person   string // whoever is signed in; empty: nobody
+	SignIn   string
+	Register string
+}
+
+// Template is the page's file.
+func (Home) Template() string { return "home_start.html" }
+
+// Title is the page's title.
+func (Home) Title() Text { return K("home.title") }
+
+// Help is the short page of help.
+type Help struct{}
+
+// Template is the page's file.
+func (Help) Template() string { return "home_help.html" }
+
+// Title is the page's title.
+func (Help) Title() Text { return K("home.help.title") }
+
+// LandingContact explains the trusted contact: to whom, how, and what nobody will ever ask.
+type LandingContact struct {
+	Site         string // "https://…", without a slash at the end
+	PrincipalAge int    // full years
+	ContactAge   int
+	MaxContacts  int
+	Invitation   time.Duration
+	Settling     time.Duration
+	Wait         time.Duration
+	Lock         time.Duration
+	Leaving      time.Duration
+	Hold         time.Duration
+}
+
+// Template is the page's file.
+func (LandingContact) Template() string { return "landing_contact.html" }
+
+// Title is the page's title.
+func (LandingContact) Title() Text { return K("landing.contact.title") }
