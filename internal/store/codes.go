@@ -87,7 +87,7 @@ func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c ef
 }
 
 func otherLive() error {
-	return fault.New(fault.Refused, "fault.code.other_live", nil).Because(ErrGuard)
+	return fault.New(fault.Conflict, "fault.code.other_live", nil).Because(ErrGuard)
 }
 
 // useCode burns a live code, once. The slot goes first: the same order as in issueCode, so that the
