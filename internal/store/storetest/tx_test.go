@@ -46,7 +46,9 @@ func TestRollback(t *testing.T) {
 		own := errors.New("the caller's own error")
 		for name, fail := range map[string]func(ctx context.Context, tx *store.Tx) error{
 			"own error": func(context.Context, *store.Tx) error { return own },
-			"guard":     func(ctx context.Context, tx *store.Tx) error { return tx.ExecOne(ctx, `DELETE FROM meta WHERE name = 'нет'`) },
+			"guard": func(ctx context.Context, tx *store.Tx) error {
+				return tx.ExecOne(ctx, `DELETE FROM meta WHERE name = 'нет'`)
+			},
 			"bad statement": func(ctx context.Context, tx *store.Tx) error {
 				_, err := tx.Exec(ctx, `UPDATE nowhere SET nothing = 1 WHERE 1 = 1`)
 				return err
