@@ -9,7 +9,7 @@ import (
 // The key says what is wrong, or is "". Only the ASCII form is taken: a Cyrillic letter in an
 // address is nearly always a keyboard left in the wrong layout.
 func ParseEmail(text string) (address, wrong string) {
-	text = strings.TrimSpace(text)
+	text = bare(text)
 	if text == "" {
 		return "", "fault.email.missing"
 	}

@@ -3,6 +3,7 @@ package account
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // IdentifierKind says what a person typed to say who he is.
@@ -31,7 +32,7 @@ var snilsForm = regexp.MustCompile(`^\d{3}-\d{3}-\d{3}[ -]?\d{2}$`)
 // Eleven bare digits may be either number; a mobile phone wins when it is one, because no SNILS
 // that begins with 79 or 89 has been issued yet, and phones are what people type.
 func ParseIdentifier(text string) (id Identifier, wrong string) {
-	text = strings.TrimSpace(text)
+	text = bare(text)
 	switch {
 	case text == "":
 		return Identifier{}, "fault.identifier.missing"
@@ -69,6 +70,17 @@ func ParseIdentifier(text string) (id Identifier, wrong string) {
 		wrong = "fault.identifier.unreadable"
 	}
 	return Identifier{}, wrong
+}
+
+// bare trims an identifier and drops the invisible direction marks that telephones and messengers
+// put around a copied number. What is left is checked sign by sign, so nothing can hide behind them.
+func bare(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
 func phoneIdentifier(text string) (Identifier, string) {

@@ -17,8 +17,7 @@ const identifierMax = 320
 // «9131234567») and returns E.164. The key says what is wrong, or is "".
 // Only numbers that can receive an SMS are good.
 func ParsePhone(text string) (e164, wrong string) {
-	text = strings.TrimSpace(text)
-	if text == "" {
+	if text = bare(text); text == "" {
 		return "", "fault.phone.missing"
 	}
 	if len(text) > identifierMax {

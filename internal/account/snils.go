@@ -9,7 +9,7 @@ const snilsFirstChecked = 1001998
 // ParseSNILS reads «112-233-445 95», «11223344595» and the like and returns 11 digits.
 // The key says what is wrong, or is "".
 func ParseSNILS(text string) (digits, wrong string) {
-	text = strings.TrimSpace(text)
+	text = bare(text)
 	if text == "" {
 		return "", "fault.snils.missing"
 	}

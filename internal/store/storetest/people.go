@@ -1,80 +1,210 @@
 package storetest
 
 import (
-	"fmt"
+	"context"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/policy"
+	"doverie/internal/secret"
+	"doverie/internal/session"
 )
 
-// Person describes an account of a test; Add fills in what is left out so that he is eligible for everything.
-type Person struct {
-	Given, Patronymic, Family string
-	Born                      string // 1981-03-01 when empty
-	Citizenship               string // RUS when empty
-	Level                     account.Level
-	Phone                     string // a number of its own when empty
-	Email                     string
-	PasswordHash              string
+// Password is good enough for every person of the tests.
+const Password = "стол и четыре ноги"
+
+// People are the account and session services on a real database, with cheap password hashes, a
+// clock set by hand, and eyes on everything that was decided.
+type People struct {
+	*DB
+	Accounts *account.Service
+	Sessions *session.Service
+	Policy   policy.Policy
+
+	mu   sync.Mutex
+	seen []effect.Effect
 }
 
-// Add puts a confirmed adult into the database, created a year before the clock, and returns the account as stored.
-func (db *DB) Add(t testing.TB, n int, p Person) account.Account {
+// NewPeople builds the services on the database.
+func NewPeople(t testing.TB, db *DB) *People {
 	t.Helper()
-	fill := func(s *string, otherwise string) {
-		if *s == "" {
-			*s = otherwise
+	p := &People{DB: db, Policy: policy.Default()}
+	hasher := secret.NewHasher(secret.HasherOptions{Params: secret.CheapParams(), Wait: time.Minute, Queue: 1000})
+	p.Accounts = &account.Service{
+		Store: spy{db, p}, Codes: db, Limits: db, Passwords: hasher, Keys: db.Keys, Policy: p.Policy, Now: db.Clock.Now, Issuer: "Доверие",
+	}
+	p.Sessions = &session.Service{
+		Store: spy{db, p}, Codes: db, Limits: db, Passwords: hasher, Keys: db.Keys, Policy: p.Policy, Now: db.Clock.Now,
+	}
+	return p
+}
+
+// spy is the store of the services: their commits are remembered by the people.
+type spy struct {
+	*DB
+	p *People
+}
+
+func (s spy) CommitAccount(ctx context.Context, act effect.Act, now time.Time, c account.Change, effects []effect.Effect) error {
+	return s.p.CommitAccount(ctx, act, now, c, effects)
+}
+
+func (s spy) CommitSession(ctx context.Context, act effect.Act, now time.Time, c session.Change, effects []effect.Effect) error {
+	return s.p.CommitSession(ctx, act, now, c, effects)
+}
+
+// CommitAccount commits and remembers the effects of what was committed.
+func (p *People) CommitAccount(ctx context.Context, act effect.Act, now time.Time, c account.Change, effects []effect.Effect) error {
+	return p.remember(p.DB.CommitAccount(ctx, act, now, c, effects), effects)
+}
+
+// CommitSession commits and remembers the effects of what was committed.
+func (p *People) CommitSession(ctx context.Context, act effect.Act, now time.Time, c session.Change, effects []effect.Effect) error {
+	return p.remember(p.DB.CommitSession(ctx, act, now, c, effects), effects)
+}
+
+func (p *People) remember(err error, effects []effect.Effect) error {
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = append(p.seen, effects...)
+	return nil
+}
+
+// Forget empties the memory of what was decided.
+func (p *People) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = nil
+}
+
+// Sent lists the messages of a kind, oldest first.
+func (p *People) Sent(kind string) []effect.Send {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []effect.Send
+	for _, e := range p.seen {
+		if s, ok := e.(effect.Send); ok && s.Kind == kind {
+			out = append(out, s)
 		}
 	}
-	fill(&p.Given, "Иван")
-	fill(&p.Family, "Петров")
-	fill(&p.Born, "1981-03-01")
-	fill(&p.Citizenship, "RUS")
-	fill(&p.Phone, fmt.Sprintf("+7916%07d", 1000000+n))
-	fill((*string)(&p.Level), string(account.Confirmed))
-	born, err := account.ParseDate(p.Born)
+	return out
+}
+
+// Recorded counts the events of a kind.
+func (p *People) Recorded(kind string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, e := range p.seen {
+		if r, ok := e.(effect.Record); ok && r.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// Code is the newest code of a kind of message, for example "sign_in.code".
+func (p *People) Code(t testing.TB, kind string) string {
+	t.Helper()
+	all := p.Sent(kind)
+	if len(all) == 0 {
+		t.Fatalf("no %s was sent", kind)
+	}
+	return all[len(all)-1].Args["code"]
+}
+
+// Act is a browser of somebody who is not signed in.
+func Act() effect.Act {
+	return effect.Act{Actor: effect.Applicant, Area: "91.221.0.0/16", Device: "Chrome, Android", RequestID: "test"}
+}
+
+// ActOf is a browser of a signed-in person.
+func ActOf(id string) effect.Act {
+	a := Act()
+	a.Actor, a.ID = effect.Person, id
+	return a
+}
+
+// Register makes a simplified account with that phone and Password.
+func (p *People) Register(t testing.TB, given, phone string) account.Account {
+	t.Helper()
+	opened, err := p.Accounts.Register(t.Context(), Act(), account.RegisterInput{
+		Family: "Петрова", Given: given, Phone: phone, Password: Password, Locale: "ru",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := db.Clock.Now().Add(-300 * 24 * time.Hour)
-	a := account.Account{
-		ID: uuid.Must(uuid.NewV7()).String(), Level: p.Level, State: account.Open,
-		Family: p.Family, Given: p.Given, Patronymic: p.Patronymic, BirthDate: born, Citizenship: p.Citizenship,
-		SNILS: SNILS(n), Phone: p.Phone, PhoneVerifiedAt: made, PhoneConfirmedAt: made,
-		Quorum: 1, Locale: "ru", CreatedAt: made, Version: 1,
-	}
-	if p.Level == account.Confirmed {
-		a.ConfirmedAt = made
-	}
-	if p.Email != "" {
-		a.Email, a.EmailVerifiedAt = p.Email, made
-	}
-	if p.PasswordHash != "" {
-		a.PasswordHash, a.PasswordChangedAt = p.PasswordHash, made
-	}
-	err = db.CommitAccount(t.Context(), effect.Act{Actor: effect.System}, db.Clock.Now(),
-		account.Change{Rules: policy.Default().Version, After: &a}, nil)
+	a, err := p.Accounts.EnterRegistrationCode(t.Context(), Act(), opened.Token, p.Code(t, "register.code"))
 	if err != nil {
-		t.Fatalf("add %s: %v", p.Given, err)
+		t.Fatal(err)
 	}
 	return a
 }
 
-// SNILS returns the n-th valid SNILS: nine digits and their check digits.
-func SNILS(n int) string {
-	body := fmt.Sprintf("%09d", 112_233_000+n)
-	sum := 0
-	for i, c := range body {
-		sum += (9 - i) * int(c-'0')
+// SignIn signs the person in by SMS from a browser that is not remembered.
+func (p *People) SignIn(t testing.TB, identifier string) session.Entered {
+	t.Helper()
+	begun, err := p.Sessions.Begin(t.Context(), Act(), session.BeginInput{Identifier: identifier, Password: Password})
+	if err != nil {
+		t.Fatal(err)
 	}
-	check := sum % 101
-	if check == 100 {
-		check = 0
+	in, err := p.Sessions.Enter(t.Context(), Act(), session.EnterInput{Token: begun.Token, Code: p.Code(t, "sign_in.code")})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprintf("%s%02d", body, check)
+	return in
+}
+
+// StepUp proves password and phone again in the session.
+func (p *People) StepUp(t testing.TB, auth session.Auth) (session.Auth, string) {
+	t.Helper()
+	if _, err := p.Sessions.BeginStepUp(t.Context(), ActOf(auth.Account.ID), auth, Password, session.SMS); err != nil {
+		t.Fatal(err)
+	}
+	auth = p.Reload(t, auth)
+	auth, token, err := p.Sessions.EnterStepUp(t.Context(), ActOf(auth.Account.ID), auth, p.Code(t, "step_up.code"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth, token
+}
+
+// Reload reads the session and its account again, as the next request would.
+func (p *People) Reload(t testing.TB, auth session.Auth) session.Auth {
+	t.Helper()
+	fresh, err := p.Session(t.Context(), auth.Session.TokenHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := p.Account(t.Context(), auth.Account.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth.Session, auth.Account = fresh, a
+	return auth
+}
+
+// Confirmed makes a confirmed account, as an import of a confirming body does.
+func (p *People) Confirmed(t testing.TB, given, phone, snils, birth string) account.Account {
+	t.Helper()
+	a := p.Register(t, given, phone)
+	_, err := p.Accounts.EnterDocument(t.Context(), ActOf(a.ID), account.Caller{Account: a.ID}, account.DocumentInput{
+		BirthDate: birth, Citizenship: "RUS", SNILS: snils, Kind: account.PassportRUS, Number: "4503 123456",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = p.Accounts.Confirm(t.Context(), effect.Act{Actor: effect.System}, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = p.Account(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
