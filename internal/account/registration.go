@@ -53,7 +53,7 @@ type RegistrationOpened struct {
 
 // Register begins a registration and sends a code to the phone. The answer, and the work, are the
 // same whether or not anybody has that phone (I6).
-// Faults: Invalid with every wrong field; Limited; Busy.
+// Faults: Invalid with every wrong field; Limited; Busy; Refused "fault.code.other_live".
 func (s *Service) Register(ctx context.Context, act effect.Act, in RegisterInput) (RegistrationOpened, error) {
 	now := s.Now()
 	r, err := s.newRegistration(in, now)

@@ -157,7 +157,7 @@ func (s *Service) limit(ctx context.Context, key string, limit int, per time.Dur
 		return err
 	}
 	if wait > 0 {
-		return fault.New(fault.Limited, "fault.limited", fault.Args{"After": wait})
+		return fault.New(fault.Limited, "fault.limited.after", fault.Args{"After": wait})
 	}
 	return nil
 }

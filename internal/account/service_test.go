@@ -137,6 +137,25 @@ func TestFiveWrongCodesEndARegistration(t *testing.T) {
 	})
 }
 
+// A person who never finished leaves no name, no phone and no password behind.
+func TestAnUnfinishedRegistrationIsSwept(t *testing.T) {
+	each(t, func(t *testing.T, p *storetest.People) {
+		_, err := p.Accounts.Register(t.Context(), storetest.Act(), vera)
+		ok(t, err)
+		for _, c := range []struct {
+			after time.Duration
+			want  int
+		}{{p.Policy.RegistrationTTL, 1}, {time.Microsecond, 0}} {
+			if _, err = p.Sweep(t.Context(), p.Clock.Advance(c.after)); err != nil {
+				t.Fatal(err)
+			}
+			if n := p.Count(t, `SELECT COUNT(id) FROM registrations`); n != c.want {
+				t.Errorf("%d registrations, want %d", n, c.want)
+			}
+		}
+	})
+}
+
 func TestCodesAndRegistrationsExpireAtTheirMoment(t *testing.T) {
 	each(t, func(t *testing.T, p *storetest.People) {
 		ctx, act := t.Context(), storetest.Act()

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -116,7 +117,9 @@ func TestStrangersLearnNothing(t *testing.T) {
 		paper := p.Register(t, "Олег", "+79131234569")
 		apply(t, p, effect.SetPassword{Account: paper.ID, Hash: paper.PasswordHash, MustChange: true})
 		p.Clock.Advance(p.Policy.TempPassword) // the paper's last moment
-		for _, in := range []session.BeginInput{
+		work := &counted{Passwords: p.Sessions.Passwords}
+		p.Sessions.Passwords = work
+		for i, in := range []session.BeginInput{
 			{Identifier: phone, Password: "не тот пароль"},
 			{Identifier: "+79139999999", Password: storetest.Password},
 			{Identifier: "nobody@example.org", Password: storetest.Password},
@@ -128,6 +131,9 @@ func TestStrangersLearnNothing(t *testing.T) {
 		} {
 			_, err := p.Sessions.Begin(ctx, act, in)
 			want(t, err, fault.Refused, "fault.sign_in.wrong")
+			if work.calls != i+1 {
+				t.Errorf("%+v: %d password checks for %d answers: the work tells who has an account", in, work.calls, i+1)
+			}
 			if f := fault.Of(err); len(f.Args) != 0 || len(f.Fields) != 0 || f.Cause != nil {
 				t.Errorf("%+v: the answer says more: %+v", in, f)
 			}
@@ -136,6 +142,22 @@ func TestStrangersLearnNothing(t *testing.T) {
 			t.Error("a code was sent without a right password (T18)")
 		}
 	})
+}
+
+// counted counts the slow checks, real and dummy.
+type counted struct {
+	session.Passwords
+	calls int
+}
+
+func (c *counted) Verify(ctx context.Context, hash, password string) (ok, needsRehash bool, err error) {
+	c.calls++
+	return c.Passwords.Verify(ctx, hash, password)
+}
+
+func (c *counted) VerifyDummy(ctx context.Context, password string) error {
+	c.calls++
+	return c.Passwords.VerifyDummy(ctx, password)
 }
 
 func TestFiveWrongCodesEndASignIn(t *testing.T) {
@@ -231,9 +253,9 @@ func TestAnAttackerCannotLockTheOwnerOut(t *testing.T) {
 		for n := 1; n < p.Policy.SignInsPerAccount; n++ {
 			want(t, guess(), fault.Refused, "fault.sign_in.wrong")
 		}
-		want(t, guess(), fault.Limited, "fault.limited")
+		want(t, guess(), fault.Limited, "fault.limited.after")
 		_, err = p.Sessions.Begin(ctx, act, session.BeginInput{Identifier: phone, Password: storetest.Password})
-		want(t, err, fault.Limited, "fault.limited") // a right password from a strange browser waits too
+		want(t, err, fault.Limited, "fault.limited.after") // a right password from a strange browser waits too
 		_, err = p.Sessions.Begin(ctx, act, session.BeginInput{Identifier: phone, Password: storetest.Password, DeviceToken: home.DeviceToken})
 		ok(t, err)
 		// An unknown identifier is limited in the same way: the limit tells nothing (I6).

@@ -36,7 +36,8 @@ type Begun struct {
 // Begin checks identifier and password and asks for the second factor: the code generator if there is
 // one, else an SMS to the account's own phone.
 // Faults: Invalid (field "identifier"); Refused "fault.sign_in.wrong", one answer for everything a
-// stranger could try; Refused "fault.sign_in.no_factor"; Limited; Busy; Conflict "fault.code.other_live".
+// stranger could try; Refused "fault.sign_in.no_factor"; "fault.code.other_live" (finish what the
+// other code is for first); Limited; Busy; Conflict.
 func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Begun, error) {
 	now := s.Now()
 	id, wrong := account.ParseIdentifier(in.Identifier)
@@ -152,7 +153,7 @@ func (s *Service) Pending(ctx context.Context, token string) (Step, error) {
 }
 
 // Choose takes the other second factor. SMS sends a code unless one was just sent.
-// Faults: NotFound, Refused (a method the account has not), Limited, Conflict.
+// Faults: NotFound, Refused (a method the account has not, "fault.code.other_live"), Limited, Conflict.
 func (s *Service) Choose(ctx context.Context, act effect.Act, token string, m Method) (Step, error) {
 	now := s.Now()
 	before, a, err := s.pending(ctx, token, now)

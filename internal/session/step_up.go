@@ -13,8 +13,8 @@ import (
 
 // BeginStepUp checks the password once more and asks for the second factor, in this session.
 // method may be NoMethod: then as in Begin.
-// Faults: Refused "fault.step_up.password", "fault.sign_in.method", "fault.sign_in.no_factor"; Limited;
-// Busy; Conflict "fault.code.other_live".
+// Faults: Refused "fault.step_up.password", "fault.sign_in.method", "fault.sign_in.no_factor",
+// "fault.code.other_live"; Limited; Busy; Conflict.
 func (s *Service) BeginStepUp(ctx context.Context, act effect.Act, auth Auth, password string, method Method) (Step, error) {
 	now := s.Now()
 	before, a := auth.Session, auth.Account

@@ -10,10 +10,11 @@ import (
 const (
 	keepCodes    = 7 * 24 * time.Hour
 	keepMessages = 30 * 24 * time.Hour
+	keepSignIns  = 90 * 24 * time.Hour // ended sessions and sign-ins: "when did that end, and why"
 )
 
 // Sweep removes rows that no rule looks at any more: rested rate limits, old codes and slots,
-// finished messages, drained notices. It returns how many. Events are never removed.
+// finished messages, drained notices, what people began and never finished. It returns how many. Events are never removed.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err error) {
 	for _, step := range []struct {
 		query  string
@@ -24,6 +25,10 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM codes WHERE issued_at < $1`, now.Add(-keepCodes)},
 		{`DELETE FROM outbox WHERE done_at < $1`, now.Add(-keepMessages)},
 		{`DELETE FROM system_notices WHERE drained_at < $1`, now.Add(-keepMessages)},
+		{`DELETE FROM registrations WHERE expires_at < $1`, now}, // names and phones of people who never became accounts
+		{`DELETE FROM email_links WHERE expires_at < $1`, now},
+		{`DELETE FROM sign_ins WHERE expires_at < $1`, now.Add(-keepSignIns)},
+		{`DELETE FROM sessions WHERE expires_at < $1`, now.Add(-keepSignIns)},
 	} {
 		// A transaction each: a long one would hold the writer of SQLite.
 		var n int64
