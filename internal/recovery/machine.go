@@ -256,7 +256,7 @@ func (r Recovery) sendCode(now time.Time, p policy.Policy, c Code) (Recovery, []
 	until := now.Add(p.CodeTTL)
 	out := []effect.Effect{
 		effect.IssueCode{
-			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until,
+			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until, DayLimit: p.CodesPerPhoneDay,
 		},
 	}
 	if r.Account != "" {

@@ -84,7 +84,7 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier string) 
 	}
 	browser = secret.Token()
 	err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
-	if fault.HasKey(err, "fault.code.other_live") {
+	if keepsPhoneQuiet(err) {
 		// A contact is at his last step on that phone just now: nothing else is sent there (T04), and
 		// the stranger at the start page must not learn of it.
 		err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, mute(sent)...))
@@ -123,6 +123,11 @@ func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner
 		effs = mute(effs)
 	}
 	return effs, err
+}
+
+// keepsPhoneQuiet tells whether a code was refused because of what else went to that phone lately.
+func keepsPhoneQuiet(err error) bool {
+	return fault.HasKey(err, "fault.code.other_live") || fault.HasKey(err, "fault.code.too_many")
 }
 
 // mute keeps the rows of a code and takes away its message and its phone.
@@ -184,7 +189,7 @@ func (s *Service) SendCode(ctx context.Context, act effect.Act, browser string) 
 			return trust.Outcome{Effects: effs}, nil
 		})
 	}
-	if err = issue(effs); fault.HasKey(err, "fault.code.other_live") {
+	if err = issue(effs); keepsPhoneQuiet(err) {
 		err = issue(mute(effs))
 	}
 	return err

@@ -259,8 +259,13 @@ func (p *Page) Has(words string) bool {
 // Fill types into the field of that name, in place of what stands there.
 func (p *Page) Fill(name, text string) {
 	p.t.Helper()
-	selector := chromedp.CSS(fmt.Sprintf(`[name=%q]`, name))
-	p.run("fill "+name, chromedp.WaitVisible(selector), chromedp.Focus(selector), chromedp.SetValue(selector, ""), chromedp.SendKeys(selector, text))
+	if !p.Exists(fmt.Sprintf(`[name=%q]`, name)) {
+		p.fail("no field %s", name)
+	}
+	value[bool](p, fmt.Sprintf(`(() => { const e = document.querySelector('[name=%q]'); e.value = ""; e.focus(); return true })()`, name))
+	if text != "" {
+		p.run("fill "+name, chromedp.SendKeys(chromedp.CSS(fmt.Sprintf(`[name=%q]`, name)), text))
+	}
 }
 
 // Choose picks the radio button or checkbox of that name and value.
