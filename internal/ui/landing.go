@@ -15,6 +15,19 @@ func (Home) Template() string { return "home_start.html" }
 // Title is the page's title.
 func (Home) Title() Text { return K("home.title") }
 
+// Cards lead to what people come for.
+func (p Home) Cards() []SectionCard {
+	cards := []SectionCard{
+		{Icon: "key-round", Title: K("home.card.recovery"), Text: K("home.card.recovery.text"), Href: "/recovery"},
+		{Icon: "users", Title: K("home.card.contact"), Text: K("home.card.contact.text"), Href: "/settings/safety/trusted-contacts"},
+		{Icon: "shield-alert", Title: K("home.card.not_me"), Text: K("home.card.not_me.text"), Href: "/safety/not-me"},
+	}
+	if p.Person == "" {
+		cards = append(cards, SectionCard{Icon: "user-plus", Title: K("home.card.register"), Text: K("home.card.register.text"), Href: p.Register})
+	}
+	return cards
+}
+
 // Help is the short page of help.
 type Help struct{}
 

@@ -1,0 +1,174 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/httpx"
+	"doverie/internal/policy"
+	"doverie/internal/recovery"
+)
+
+// Recoveries is the applicant's side of a recovery; recovery.Service has it.
+type Recoveries interface {
+	Start(ctx context.Context, act effect.Act, identifier string) (browser string, err error)
+	View(ctx context.Context, browser string) (recovery.View, error)
+	SendCode(ctx context.Context, act effect.Act, browser string) error
+	Prove(ctx context.Context, act effect.Act, browser, typed, snils string) error
+	Verify(ctx context.Context, act effect.Act, browser, typed string) error
+	Complete(ctx context.Context, act effect.Act, browser, password string) error
+	Cancel(ctx context.Context, act effect.Act, browser string) error
+}
+
+// Recovery is the pages of whoever recovers an access. Nobody is signed in here: the browser holds the
+// secret of its own recovery in a cookie, and one dispatcher sends it to the step whose turn it is.
+type Recovery struct {
+	kit    *httpx.Kit
+	of     Recoveries
+	policy policy.Policy
+	signIn string
+	every  time.Duration // how often a live page looks
+}
+
+// NewRecovery prepares the pages.
+func NewRecovery(kit *httpx.Kit, of Recoveries, p policy.Policy) *Recovery {
+	return &Recovery{kit: kit, of: of, policy: p, every: lookEvery}
+}
+
+// The addresses of the steps.
+const (
+	pathRecovery         = "/recovery"
+	pathRecoveryCode     = "/recovery/code"
+	pathRecoveryWait     = "/recovery/wait"
+	pathRecoveryFinish   = "/recovery/finish"
+	pathRecoveryPassword = "/recovery/password"
+	pathRecoveryDone     = "/recovery/done"
+	pathRecoveryEnd      = "/recovery/end"
+)
+
+// recoveryCookie holds the secret of the browser that started a recovery.
+const recoveryCookie = "recovery"
+
+// Mount adds the pages. citizens only tells where the sign-in is: a recovery is never a signed-in act.
+func (p *Recovery) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
+	p.signIn = citizens.SignIn
+	mux.Handle("GET /recovery", p.kit.Handle(p.startForm))
+	mux.Handle("POST /recovery", p.kit.Handle(p.start))
+	mux.Handle("GET /recovery/code", p.kit.Handle(p.step(pathRecoveryCode, p.codeForm)))
+	mux.Handle("POST /recovery/code", p.kit.Handle(p.step(pathRecoveryCode, p.prove)))
+	mux.Handle("POST /recovery/code/resend", p.kit.Handle(p.step(pathRecoveryCode, p.resend)))
+	mux.Handle("GET /recovery/wait", p.kit.Handle(p.step(pathRecoveryWait, p.wait)))
+	mux.Handle("GET /recovery/events", p.kit.Handle(p.events))
+	mux.Handle("POST /recovery/cancel", p.kit.Handle(p.cancel))
+	mux.Handle("GET /recovery/finish", p.kit.Handle(p.step(pathRecoveryFinish, p.finishForm)))
+	mux.Handle("POST /recovery/finish", p.kit.Handle(p.step(pathRecoveryFinish, p.verify)))
+	mux.Handle("POST /recovery/finish/send", p.kit.Handle(p.step(pathRecoveryFinish, p.sendSecond)))
+	mux.Handle("GET /recovery/password", p.kit.Handle(p.step(pathRecoveryPassword, p.passwordForm)))
+	mux.Handle("POST /recovery/password", p.kit.Handle(p.step(pathRecoveryPassword, p.complete)))
+	mux.Handle("GET /recovery/done", p.kit.Handle(p.step(pathRecoveryDone, p.done)))
+	mux.Handle("GET /recovery/end", p.kit.Handle(p.step(pathRecoveryEnd, p.end)))
+}
+
+// here is the recovery of this browser.
+type here struct {
+	browser string
+	view    recovery.View
+}
+
+// here finds the recovery of this browser; the zero state when there is none.
+func (p *Recovery) here(r *http.Request) (here, error) {
+	h := here{browser: p.kit.Cookie(r, recoveryCookie)}
+	if h.browser == "" {
+		return h, nil
+	}
+	v, err := p.of.View(r.Context(), h.browser)
+	if fault.Is(err, fault.NotFound) {
+		return here{}, nil
+	}
+	if err != nil {
+		return here{}, err
+	}
+	h.view = lapsed(v)
+	return h, nil
+}
+
+// lapsed shows a recovery whose time is over as expired, though its timer has not come yet.
+func lapsed(v recovery.View) recovery.View {
+	if r := (recovery.Recovery{State: v.State}); !r.Open() && v.State != recovery.Proving {
+		return v
+	}
+	if v.Now.Before(v.ExpiresAt) {
+		return v
+	}
+	v.EndReason, v.State, v.EndedAt = string(v.State), recovery.Expired, v.ExpiresAt
+	return v
+}
+
+// turn is the page of the step whose turn it is.
+func turn(s recovery.State) string {
+	switch s {
+	case recovery.None:
+		return pathRecovery
+	case recovery.Proving:
+		return pathRecoveryCode
+	case recovery.Awaiting:
+		return pathRecoveryWait
+	case recovery.Approved:
+		return pathRecoveryFinish
+	case recovery.Verified:
+		return pathRecoveryPassword
+	case recovery.Completed:
+		return pathRecoveryDone
+	case recovery.Rejected, recovery.Disowned, recovery.Expired, recovery.Cancelled, recovery.Superseded, recovery.LockedOut:
+	}
+	return pathRecoveryEnd
+}
+
+// step shows a page only when it is its turn; whoever skips a step goes to the one whose turn it is.
+func (p *Recovery) step(path string, page func(http.ResponseWriter, *http.Request, here) error) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h, err := p.here(r)
+		if err != nil {
+			return err
+		}
+		if to := turn(h.view.State); to != path {
+			return httpx.Redirect(w, r, to)
+		}
+		return page(w, r, h)
+	}
+}
+
+// onward sends the reader to the step whose turn it is now, when the error says that the recovery has
+// moved or ended meanwhile: its own page tells what happened. Other errors come back.
+func onward(w http.ResponseWriter, r *http.Request, err error) error {
+	key := fault.Of(err).Key
+	if strings.HasPrefix(key, "fault.recovery.state_") || key == "fault.recovery.codes_used_up" || key == "fault.recovery.guarded_now" {
+		return httpx.Redirect(w, r, pathRecovery)
+	}
+	return err
+}
+
+// cookieLife is as long as the longest recovery, and one hour for its last page.
+func (p *Recovery) cookieLife() time.Duration {
+	return p.policy.RecoveryProving + max(p.policy.RecoveryWait, p.policy.RecoveryQuietWait) + p.policy.RecoveryFinish + time.Hour
+}
+
+func (p *Recovery) cancel(w http.ResponseWriter, r *http.Request) error {
+	h, err := p.here(r)
+	if err != nil {
+		return err
+	}
+	if h.browser == "" {
+		return httpx.Redirect(w, r, pathRecovery)
+	}
+	err = p.of.Cancel(r.Context(), p.kit.Act(r), h.browser)
+	if err != nil && !fault.Is(err, fault.Conflict) { // somebody was first: the next page says who
+		return err
+	}
+	return httpx.Redirect(w, r, pathRecovery)
+}
+
