@@ -135,17 +135,22 @@ func Open(t testing.TB, base, name string, o Options) *Page {
 		if _, err := cdp.Call(ctx, target, network.Enable, network.EnableParams{}); err != nil {
 			return err
 		}
-		headers := network.Headers{"Accept-Language": []byte(fmt.Sprintf("%q", o.Lang))}
-		if _, err := cdp.Call(ctx, target, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: headers}); err != nil {
-			return err
-		}
-		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !o.Script})
+		headers := network.Headers{"Accept-Language": o.Lang}
+		_, err := cdp.Call(ctx, target, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: headers})
 		return err
-	}))
+	}), scripts(o.Script))
 	if err := chromedp.Listen(ctx, p.heard); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// scripts switches JavaScript on or off.
+func scripts(on bool) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	})
 }
 
 // heard notes what was transferred and what went wrong in the page.
@@ -382,6 +387,10 @@ func (p *Page) Axe() []Violation {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	if !p.o.Script { // the checker needs what the page does without
+		p.run("scripts for the checker", scripts(true))
+		defer p.run("no scripts again", scripts(false))
+	}
 	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe(p.t)+"\n;undefined")); err != nil {
 		p.fail("load axe-core: %v", err)
 	}

@@ -40,7 +40,7 @@ func TestThePageIsUsedByItsWords(t *testing.T) {
 		p.Fill("name", "Вера")
 		p.Choose("q", "yes")
 		p.Click("Отправить имя")
-		p.At("/done?%D0%92%D0%B5%D1%80%D0%B0yesru")
+		p.At("/done?%d0%92%d0%b5%d1%80%d0%b0yesru")
 		if v := p.Axe(); len(v) != 0 {
 			t.Errorf("axe: %+v", v)
 		}
