@@ -64,6 +64,7 @@ const (
 	Delivered                // it is in the reader's hands (or mailbox)
 	Accepted                 // the carrier took it and promises to deliver
 	Refused                  // it will never go out in this form: do not try again
+	Postponed                // it surely has not gone out, and later it may: try again with the same Key
 )
 
 // String is the stable name of the outcome, for logs and metrics.
@@ -75,6 +76,8 @@ func (o Outcome) String() string {
 		return "accepted"
 	case Refused:
 		return "refused"
+	case Postponed:
+		return "postponed"
 	case Unknown:
 		return "unknown"
 	default:
@@ -84,8 +87,8 @@ func (o Outcome) String() string {
 
 // Channel is one way to reach people: an SMS gateway, a mail server, a push service, the development phone.
 //
-// With Delivered and Accepted the error is nil; with Refused it says why; with Unknown it may say what was
-// seen. A Channel must treat two letters of one Key as one where its carrier lets it, and must never log a text.
+// With Delivered and Accepted the error is nil; with Refused and Postponed it says why; with Unknown it may say
+// what was seen. A Channel must treat two letters of one Key as one where its carrier lets it, and must never log a text.
 type Channel interface {
 	Deliver(ctx context.Context, letter Letter) (Outcome, error)
 }
