@@ -1,6 +1,10 @@
 package ui
 
-import "doverie/internal/i18n"
+import (
+	"time"
+
+	"doverie/internal/i18n"
+)
 
 // Text is something to be read: the key of a message with its arguments, or, for what people typed or are
 // called, plain words that need no translation. The zero Text says nothing.
@@ -8,6 +12,8 @@ type Text struct {
 	key   string
 	args  map[string]any
 	plain string
+	ru    string    // an inflected form of plain, for Russian sentences
+	day   time.Time // a civil date with its year
 }
 
 // K is the message of a key with named arguments in pairs: K("layout.person", "Name", "Вера П.").
@@ -28,15 +34,28 @@ func Named(key string, args map[string]any) Text { return Text{key: key, args: a
 // Plain is data shown as it is: a name, a device, a code of a region.
 func Plain(words string) Text { return Text{plain: words} }
 
+// Inflected is data that Russian sentences bend: the plain form in every other language.
+func Inflected(plain, russian string) Text { return Text{plain: plain, ru: russian} }
+
+// DateOf is the day of a moment with its year: «3 марта 2026». A bare time.Time as an argument prints
+// day and clock without the year.
+func DateOf(t time.Time) Text { return Text{day: t} }
+
 // Empty reports whether there is nothing to say.
-func (t Text) Empty() bool { return t.key == "" && t.plain == "" }
+func (t Text) Empty() bool { return t.key == "" && t.plain == "" && t.day.IsZero() }
 
 // Key gives the message key, empty for plain words: tests look at it instead of at a translation.
 func (t Text) Key() string { return t.key }
 
 // Say prints the text in the printer's language.
 func (t Text) Say(p *i18n.Printer) string {
+	if !t.day.IsZero() {
+		return p.Date(t.day)
+	}
 	if t.key == "" {
+		if t.ru != "" && p.Lang() == i18n.Russian {
+			return t.ru
+		}
 		return t.plain
 	}
 	args := make(map[string]any, len(t.args))

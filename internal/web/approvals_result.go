@@ -1,0 +1,57 @@
+package web
+
+import (
+	"doverie/internal/trust"
+	"doverie/internal/ui"
+)
+
+// resultPage shows a request that needs nothing more from the contact. Nothing of the account is on it but the name.
+func resultPage(frame ui.ApprovalFrame, q trust.Request, freeze bool) ui.ApprovalResult {
+	kind := string(q.Approval.Action)
+	page := ui.ApprovalResult{ApprovalFrame: frame, Freeze: freeze}
+	switch q.Approval.State {
+	case trust.Approved:
+		page.Icon, page.Heading = "circle-check", ui.K("approvals.result.approved")
+		page.Words = []ui.Text{ui.K("approvals.result.approved."+kind, "To", frame.Call)}
+		if q.Quorum > 1 {
+			page.Words = append(page.Words, ui.K("approvals.result.quorum"))
+		}
+		if q.Decidable {
+			page.Undo = true
+			page.Words = append(page.Words, ui.K("approvals.result.may_undo"))
+		}
+	case trust.Rejected:
+		page.Icon, page.Heading = "ban", ui.K("approvals.result.rejected")
+		page.Words = []ui.Text{ui.K("approvals.result.rejected."+rejectedFor(q.Approval.Reason), "To", frame.Call), ui.K("approvals.result.stopped." + kind)}
+		if !q.FrozenAt.IsZero() && q.Approval.Action != trust.ActionUnfreeze {
+			page.Words = append(page.Words, ui.K("approvals.result.frozen"))
+		}
+	case trust.Closed:
+		page.Icon, page.Heading = "info", ui.K("approvals.result.closed")
+		page.Words = []ui.Text{ui.K("approvals.result.closed." + closedFor(q.Approval.Reason))}
+	default: // nobody decided in time; the timer is about to say so
+		page.Icon, page.Heading = "hourglass", ui.K("approvals.result.closed")
+		page.Words = []ui.Text{ui.K("approvals.result.closed.expired")}
+	}
+	if frame.Rehearsal && q.Approval.State != trust.Closed {
+		page.Words = append(page.Words, ui.K("approvals.result.rehearsal"))
+	}
+	return page
+}
+
+func rejectedFor(reason string) string {
+	switch trust.RejectReason(reason) {
+	case trust.ReasonFraud, trust.ReasonUnreachable, trust.ReasonMismatch:
+		return reason
+	}
+	return string(trust.ReasonOther)
+}
+
+// closedFor keeps to the ends that mean something to a contact; why else a request ended is the principal's matter.
+func closedFor(reason string) string {
+	switch reason {
+	case "expired", "disowned", "superseded", "decided", "frozen", "contact_left":
+		return reason
+	}
+	return "over"
+}
