@@ -152,7 +152,7 @@ func (a Approvals) show(w http.ResponseWriter, r *http.Request) error {
 	var page ui.Page
 	switch {
 	case !open(q):
-		page = resultPage(frame, q, a.Protect.FreezeOffered(q))
+		page = resultPage(frame, q, a.Policy, a.Protect.FreezeOffered(q))
 	case q.Approval.State == trust.Flagged:
 		page = ui.ApprovalFlagged{ApprovalFrame: frame, Flags: redFlags(q.Approval), Until: untilText(q)}
 	default:

@@ -1,12 +1,13 @@
 package web
 
 import (
+	"doverie/internal/policy"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
 )
 
 // resultPage shows a request that needs nothing more from the contact. Nothing of the account is on it but the name.
-func resultPage(frame ui.ApprovalFrame, q trust.Request, freeze bool) ui.ApprovalResult {
+func resultPage(frame ui.ApprovalFrame, q trust.Request, p policy.Policy, freeze bool) ui.ApprovalResult {
 	kind := string(q.Approval.Action)
 	page := ui.ApprovalResult{ApprovalFrame: frame, Freeze: freeze}
 	switch q.Approval.State {
@@ -22,7 +23,7 @@ func resultPage(frame ui.ApprovalFrame, q trust.Request, freeze bool) ui.Approva
 		}
 	case trust.Rejected:
 		page.Icon, page.Heading = "ban", ui.K("approvals.result.rejected")
-		page.Words = []ui.Text{ui.K("approvals.result.rejected."+rejectedFor(q.Approval.Reason), "To", frame.Call), ui.K("approvals.result.stopped." + kind)}
+		page.Words = []ui.Text{ui.K("approvals.result.rejected."+rejectedFor(q.Approval.Reason), "To", frame.Call), stoppedText(q.Approval.Action, p)}
 		if !q.FrozenAt.IsZero() && q.Approval.Action != trust.ActionUnfreeze {
 			page.Words = append(page.Words, ui.K("approvals.result.frozen"))
 		}
@@ -37,6 +38,11 @@ func resultPage(frame ui.ApprovalFrame, q trust.Request, freeze bool) ui.Approva
 		page.Words = append(page.Words, ui.K("approvals.result.rehearsal"))
 	}
 	return page
+}
+
+// stoppedText says what a no does to the action.
+func stoppedText(kind trust.ActionKind, p policy.Policy) ui.Text {
+	return ui.K("approvals.result.stopped."+string(kind), "Time", p.RecoveryLock)
 }
 
 func rejectedFor(reason string) string {
