@@ -1,0 +1,222 @@
+// Package apptest runs the whole server in process for tests: the real handlers, services, store and
+// jobs, with a clock set by hand, cheap password hashing, and the development phone.
+package apptest
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"doverie/internal/account"
+	"doverie/internal/app"
+	"doverie/internal/effect"
+	"doverie/internal/notify"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+	"doverie/internal/store/storetest"
+)
+
+// Password is the old password of every person a test adds.
+const Password = "белый пароход идёт домой"
+
+// NewPassword is what people choose after a recovery.
+const NewPassword = "семь синих чашек на полке"
+
+// World is the running server of one test.
+type World struct {
+	*app.App
+
+	T      testing.TB
+	URL    string
+	DB     *storetest.DB
+	Clock  *storetest.Clock
+	Phones *notify.DevPhone
+	Logs   *Log
+
+	hash string
+	n    int
+}
+
+// Log keeps what the server logs, so that a test can search it for secrets.
+type Log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// String is everything logged so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Options change the world before it starts.
+type Options struct {
+	Policy func(*policy.Policy)
+	Front  app.Front
+}
+
+// New starts the server on an empty database of either engine ("sqlite" or "postgres").
+func New(t testing.TB, engine string, o Options) *World {
+	t.Helper()
+	var db *storetest.DB
+	switch engine {
+	case "sqlite":
+		db = storetest.SQLite(t)
+	case "postgres":
+		db = storetest.Postgres(t)
+	default:
+		t.Fatalf("no engine %q", engine)
+	}
+	p := policy.Default()
+	if o.Policy != nil {
+		o.Policy(&p)
+	}
+	w := &World{T: t, DB: db, Clock: db.Clock, Logs: &Log{}}
+	w.Phones = notify.NewDevPhone(w.Clock.Now)
+	server := httptest.NewUnstartedServer(nil)
+	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
+	a, err := app.New(t.Context(), app.Config{
+		Database: db.DSN, Keys: db.Keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
+		Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Hashing: secret.HasherOptions{Params: secret.CheapParams()},
+		Channels: map[effect.Channel]notify.Channel{
+			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
+		},
+		Front: o.Front,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Texts.Missing = func(lang, key string, why error) { t.Errorf("text %s %s: %v", lang, key, why) }
+	w.App = a
+	server.Config.Handler = a.Handler()
+	server.Start()
+	w.URL = server.URL
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if w.hash, err = a.Passwords.Hash(context.Background(), Password); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Add puts a person into the database; without a password hash he gets Password.
+func (w *World) Add(p storetest.Person) account.Account {
+	w.T.Helper()
+	w.n++
+	if p.PasswordHash == "" {
+		p.PasswordHash = w.hash
+	}
+	return w.DB.Add(w.T, w.n, p)
+}
+
+// Family is the cast of the story: Vera, 72, her son Alexey and her daughter Maria.
+type Family struct{ Vera, Alexey, Maria account.Account }
+
+// AddFamily puts the cast into the database.
+func (w *World) AddFamily() Family {
+	w.T.Helper()
+	return Family{
+		Vera: w.Add(storetest.Person{
+			Given: "Вера", Patronymic: "Петровна", Family: "Смирнова", Born: "1954-03-08", Phone: "+79131234567", Email: "vera@example.test",
+		}),
+		Alexey: w.Add(storetest.Person{
+			Given: "Алексей", Patronymic: "Иванович", Family: "Смирнов", Born: "1981-06-17", Phone: "+79139876543", Email: "alexey@example.test",
+		}),
+		Maria: w.Add(storetest.Person{
+			Given: "Мария", Patronymic: "Ивановна", Family: "Орлова", Born: "1984-10-02", Phone: "+79137778899",
+		}),
+	}
+}
+
+// Settle does everything that is due: messages arrive, timers run.
+func (w *World) Settle() {
+	w.T.Helper()
+	if _, err := w.RunDue(context.Background()); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// Advance sets the clock forward and does what became due by it.
+func (w *World) Advance(d time.Duration) {
+	w.T.Helper()
+	w.Clock.Advance(d)
+	w.Settle()
+}
+
+// Newest returns the newest message of a kind on a phone or in a mailbox, after everything due was sent.
+func (w *World) Newest(address string, kind notify.Kind) notify.Received {
+	w.T.Helper()
+	w.Settle()
+	all := w.Phones.Messages(address)
+	newest := notify.Received{}
+	for _, m := range all {
+		if m.Kind == kind && m.Seq > newest.Seq {
+			newest = m
+		}
+	}
+	if newest.Seq == 0 {
+		var kinds []string
+		for _, m := range all {
+			kinds = append(kinds, string(m.Kind))
+		}
+		w.T.Fatalf("no %s came to %s, only %v", kind, address, kinds)
+	}
+	return newest
+}
+
+// Count tells how many messages of a kind are on a phone or in a mailbox.
+func (w *World) Count(address string, kind notify.Kind) int {
+	w.T.Helper()
+	w.Settle()
+	n := 0
+	for _, m := range w.Phones.Messages(address) {
+		if m.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+var codeForm = regexp.MustCompile(`\d{2}[ -]?\d[ -]?\d[ -]?\d{2}`)
+
+// Code returns the six digits of the newest code of a kind, as a person would type them.
+func (w *World) Code(address string, kind notify.Kind) string {
+	w.T.Helper()
+	text := w.Newest(address, kind).Text.Body
+	code := codeForm.FindString(text)
+	if code == "" {
+		w.T.Fatalf("no code in %q", text)
+	}
+	return secret.NormalizeCode(code)
+}
+
+// LinkPath returns the path of the first link into the site in the newest letter of a kind.
+func (w *World) LinkPath(address string, kind notify.Kind) string {
+	w.T.Helper()
+	text := w.Newest(address, kind).Text.Body
+	_, rest, found := strings.Cut(text, w.URL)
+	if !found {
+		w.T.Fatalf("no link to %s in %q", w.URL, text)
+	}
+	return strings.TrimRight(strings.Fields(rest)[0], ".,;)»")
+}
