@@ -1,0 +1,323 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/caarlos0/env/v11"
+
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+)
+
+// envPrefix begins every environment variable of the program: DOVERIE_BASE_URL is base_url.
+const envPrefix = "DOVERIE_"
+
+// fileConfig is the configuration as people write it. The tags are the documentation: docs/operations.md
+// holds the table made of them, and a test compares the two.
+type fileConfig struct {
+	Listen         string         `toml:"listen" env:"LISTEN" doc:"address and port to serve on, behind a proxy that speaks https"`
+	BaseURL        string         `toml:"base_url" env:"BASE_URL" required:"yes" doc:"address people type, without a path; https, or http for a loopback address only"`
+	Database       string         `toml:"database" env:"DATABASE" required:"yes" doc:"path of a SQLite file, or postgres://user@host[,host]/name"`
+	DatabaseFile   string         `toml:"database_file" env:"DATABASE_FILE" doc:"file that holds the address of the database instead of database, because it holds a password"`
+	DatabaseConns  int            `toml:"database_connections" env:"DATABASE_CONNECTIONS" doc:"connections to the database; 0: 8 readers for SQLite, 20 for PostgreSQL"`
+	SecretKeyFile  string         `toml:"secret_key_file" env:"SECRET_KEY_FILE" required:"yes" doc:"file with the master key: 32 random bytes as base64, readable by its owner only; every node has the same one"`
+	TrustedProxies []string       `toml:"trusted_proxies" env:"TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed (10.0.0.0/8); commas between them in the environment"`
+	ServiceName    string         `toml:"service_name" env:"SERVICE_NAME" doc:"name of the service in a code generator application"`
+	MetricsListen  string         `toml:"metrics_listen" env:"METRICS_LISTEN" doc:"address and port of Prometheus metrics (/metrics); empty: none. Never the public one"`
+	LogLevel       string         `toml:"log_level" env:"LOG_LEVEL" doc:"debug, info, warn or error"`
+	LogFormat      string         `toml:"log_format" env:"LOG_FORMAT" doc:"text or json, on standard error"`
+	Messages       messagesConfig `toml:"messages" envPrefix:"MESSAGES_"`
+	Policy         map[string]any `toml:"policy"`
+}
+
+// messagesConfig says how messages reach people.
+type messagesConfig struct {
+	Development bool `toml:"development" env:"DEVELOPMENT" doc:"show every message on the page /demo/phones instead of sending it; only with a loopback base_url"`
+}
+
+func defaultConfig() fileConfig {
+	return fileConfig{
+		Listen: "127.0.0.1:8080", ServiceName: "Доверие", LogLevel: "info", LogFormat: "json",
+	}
+}
+
+// configEntry describes one key for people.
+type configEntry struct{ Key, Type, Default, Doc string }
+
+// configEntries lists every key but those of the policy, in the order of the struct.
+func configEntries() []configEntry { return entriesOf(reflect.ValueOf(defaultConfig()), "") }
+
+func entriesOf(v reflect.Value, prefix string) []configEntry {
+	var out []configEntry
+	for i := range v.NumField() {
+		field, value := v.Type().Field(i), v.Field(i)
+		key := prefix + field.Tag.Get("toml")
+		switch {
+		case field.Type.Kind() == reflect.Struct:
+			out = append(out, entriesOf(value, key+".")...)
+			continue
+		case field.Type.Kind() == reflect.Map: // the policy documents its own keys
+			continue
+		}
+		e := configEntry{Key: key, Type: field.Type.String(), Doc: field.Tag.Get("doc")}
+		switch {
+		case field.Tag.Get("required") != "":
+			e.Default = "required"
+		case field.Type.Kind() == reflect.Slice:
+			e.Type, e.Default = "list of texts", "none"
+		default:
+			e.Default = fmt.Sprint(value.Interface())
+		}
+		if e.Default == "" {
+			e.Default = "none"
+		}
+		e.Type = strings.NewReplacer("string", "text", "int", "number", "bool", "true or false").Replace(e.Type)
+		out = append(out, e)
+	}
+	return out
+}
+
+// config is the checked configuration.
+type config struct {
+	listen, metricsListen string
+	baseURL               *url.URL
+	database              string
+	databaseConns         int
+	keys                  *secret.Keyring
+	trustedProxies        []netip.Prefix
+	serviceName           string
+	log                   slog.Level
+	logJSON               bool
+	development           bool
+	policy                policy.Policy
+}
+
+// errConfig marks errors of the configuration: the program ends with exitUsage.
+var errConfig = errors.New("configuration")
+
+// readConfig reads the file (none when path is empty) and the environment over it, and checks
+// everything at once. The error names every key that is wrong.
+func readConfig(path string, environ []string) (config, error) {
+	raw := defaultConfig()
+	var problems []error
+	if path != "" {
+		meta, err := toml.DecodeFile(path, &raw)
+		if err != nil {
+			return config{}, fmt.Errorf("%w: %s: %w", errConfig, path, err)
+		}
+		for _, key := range meta.Undecoded() {
+			problems = append(problems, fmt.Errorf("%s: no such key", key))
+		}
+	}
+	variables := env.ToMap(environ)
+	if err := env.ParseWithOptions(&raw, env.Options{Prefix: envPrefix, Environment: variables}); err != nil {
+		problems = append(problems, fmt.Errorf("environment: %w", err))
+	}
+	overrides, unknown := policyOf(raw.Policy, variables)
+	problems = append(problems, unknown...)
+	c, wrong := raw.check()
+	problems = append(problems, wrong...)
+	p, wrong := policyWith(overrides)
+	c.policy = p
+	if problems = append(problems, wrong...); len(problems) > 0 {
+		return config{}, fmt.Errorf("%w: %w", errConfig, errors.Join(problems...))
+	}
+	return c, nil
+}
+
+// readPolicy reads only the rules of a configuration: they can be looked at before the rest is complete.
+func readPolicy(path string, environ []string) (p policy.Policy, wrong []error, err error) {
+	var raw fileConfig
+	if _, err := toml.DecodeFile(path, &raw); err != nil {
+		return p, nil, fmt.Errorf("%w: %s: %w", errConfig, path, err)
+	}
+	overrides, wrong := policyOf(raw.Policy, env.ToMap(environ))
+	p, more := policyWith(overrides)
+	return p, append(wrong, more...), nil
+}
+
+// notConfig are variables of the same prefix that belong to tests and tools.
+func notConfig(name string) bool {
+	return strings.HasPrefix(name, "TEST_") || slices.Contains([]string{"CONFIG", "VULNDB"}, name)
+}
+
+// policyOf collects overrides of the policy: the file's, and over them DOVERIE_POLICY_INVITATION_TTL.
+// Variables of the prefix that nothing reads are errors, because a misspelt one would be silently ignored.
+func policyOf(file map[string]any, variables map[string]string) (overrides map[string]string, unknown []error) {
+	overrides = map[string]string{}
+	for key, value := range file {
+		switch v := value.(type) {
+		case string, int64:
+			overrides[key] = fmt.Sprint(v)
+		default:
+			unknown = append(unknown, fmt.Errorf("policy.%s: give a text or a whole number", key))
+		}
+	}
+	known := map[string]bool{}
+	for _, e := range configEntries() {
+		known[strings.ToUpper(strings.ReplaceAll(e.Key, ".", "_"))] = true
+	}
+	for name, value := range variables {
+		rest, ours := strings.CutPrefix(name, envPrefix)
+		if !ours || known[rest] || notConfig(rest) {
+			continue
+		}
+		key, isPolicy := strings.CutPrefix(rest, "POLICY_")
+		if !isPolicy {
+			unknown = append(unknown, fmt.Errorf("%s: no such variable", name))
+			continue
+		}
+		overrides[strings.ToLower(key)] = value
+	}
+	slices.SortFunc(unknown, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return overrides, unknown
+}
+
+func policyWith(overrides map[string]string) (policy.Policy, []error) {
+	p := policy.Default()
+	var problems []error
+	for _, key := range sortedKeys(overrides) {
+		if err := p.Set(key, overrides[key]); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return p, append(problems, p.Check()...)
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// check turns what was written into what is used, or says what is wrong with every key.
+func (raw fileConfig) check() (c config, problems []error) {
+	fail := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf(key+": "+format, args...))
+	}
+	c = config{
+		listen: raw.Listen, metricsListen: raw.MetricsListen, databaseConns: raw.DatabaseConns,
+		serviceName: strings.TrimSpace(raw.ServiceName), logJSON: raw.LogFormat == "json", development: raw.Messages.Development,
+	}
+	for key, address := range map[string]string{"listen": raw.Listen, "metrics_listen": raw.MetricsListen} {
+		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key == "listen") {
+			fail(key, "%q is not an address and a port such as 127.0.0.1:8080", address)
+		}
+	}
+	var err error
+	if c.baseURL, err = parseBaseURL(raw.BaseURL); err != nil {
+		fail("base_url", "%w", err)
+	} else if c.development && !loopback(c.baseURL.Hostname()) {
+		fail("messages.development", "only with a loopback base_url, because the page shows everybody's codes")
+	}
+	if c.database, err = oneOf(raw.Database, raw.DatabaseFile); err != nil {
+		fail("database", "%w", err)
+	}
+	if raw.DatabaseConns < 0 {
+		fail("database_connections", "%d is less than 0", raw.DatabaseConns)
+	}
+	if c.keys, err = readKeys(raw.SecretKeyFile); err != nil {
+		fail("secret_key_file", "%w", err)
+	}
+	for _, network := range raw.TrustedProxies {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(network))
+		if err != nil {
+			fail("trusted_proxies", "%q is not a network such as 10.0.0.0/8", network)
+			continue
+		}
+		c.trustedProxies = append(c.trustedProxies, prefix)
+	}
+	if c.serviceName == "" {
+		fail("service_name", "must not be empty")
+	}
+	if err := c.log.UnmarshalText([]byte(raw.LogLevel)); err != nil {
+		fail("log_level", "%q is none of debug, info, warn, error", raw.LogLevel)
+	}
+	if raw.LogFormat != "text" && raw.LogFormat != "json" {
+		fail("log_format", "%q is neither text nor json", raw.LogFormat)
+	}
+	return c, problems
+}
+
+// parseBaseURL takes an address without a path: everything is served from its root.
+func parseBaseURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("is missing")
+	}
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	switch {
+	case err != nil || u.Host == "" || u.User != nil:
+		return nil, fmt.Errorf("%q is not an address such as https://id.example.org", text)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%q has more than a host: leave the rest out", text)
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, fmt.Errorf("%q is not https", text)
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// oneOf is the text itself or what the file holds, whichever is given.
+func oneOf(text, file string) (string, error) {
+	switch {
+	case text != "" && file != "":
+		return "", errors.New("give database or database_file, not both")
+	case file != "":
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		text = strings.TrimSpace(string(content))
+	}
+	if text == "" {
+		return "", errors.New("is missing")
+	}
+	return text, nil
+}
+
+// othersMayRead are the permission bits a master key must not have.
+const othersMayRead fs.FileMode = 0o077
+
+// readKeys reads the master key. The errors never repeat what the file holds.
+func readKeys(path string) (*secret.Keyring, error) {
+	if path == "" {
+		return nil, errors.New("is missing")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&othersMayRead != 0 {
+		return nil, fmt.Errorf("%s may be read by others (%s): chmod 600 it", path, info.Mode().Perm())
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := secret.ParseMaster(string(content))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"doverie/internal/app"
+	"doverie/internal/demo"
+	"doverie/internal/effect"
+	"doverie/internal/httpx"
+	"doverie/internal/notify"
+	"doverie/internal/store"
+)
+
+// Bounds of a connection. Live pages lift the write deadline for themselves.
+const (
+	headerTime   = 10 * time.Second
+	readTime     = 30 * time.Second
+	writeTime    = 60 * time.Second
+	idleTime     = 2 * time.Minute
+	headerBytes  = 32 << 10
+	drainTime    = 2 * time.Second  // for requests in progress, before live pages are ended
+	shutdownTime = 15 * time.Second // for everything
+)
+
+// configFlag is the -config of every command that works on the database.
+type configFlag struct {
+	Config string `help:"Configuration file (TOML). Every key can also be given as an environment variable, DOVERIE_BASE_URL for base_url." placeholder:"FILE" env:"DOVERIE_CONFIG"`
+}
+
+func (f configFlag) read(c console) (config, error) { return readConfig(f.Config, c.environ) }
+
+type serveCommand struct {
+	configFlag
+}
+
+// Run serves until it is told to stop.
+func (cmd serveCommand) Run(c console) error {
+	cfg, err := cmd.read(c)
+	if err != nil {
+		return err
+	}
+	if !cfg.development {
+		return fmt.Errorf("%w: messages: no way to send messages is configured, and without codes nobody can sign in. "+
+			"This version of the program has one: messages.development = true shows messages on the page /demo/phones, for trying it on a loopback address. "+
+			"Gateways for SMS and mail are not part of it yet", errConfig)
+	}
+	registry := prometheus.NewRegistry()
+	phone := notify.NewDevPhone(c.now)
+	ac := cfg.app(c)
+	ac.Metrics, ac.Channels = registry, phones(phone)
+	ac.Front = func(a *app.App, mux *http.ServeMux, _ *httpx.Gate) {
+		demo.Phones{Kit: a.Kit, Device: phone, Site: cfg.baseURL.String()}.Mount(mux)
+	}
+	s := server{log: ac.Log}
+	public, err := s.listen(cfg.listen)
+	if err != nil {
+		return err
+	}
+	var private net.Listener
+	if cfg.metricsListen != "" {
+		if private, err = s.listen(cfg.metricsListen); err != nil {
+			return errors.Join(err, s.close())
+		}
+	}
+	if s.app, err = app.New(c.ctx, ac); err != nil {
+		return errors.Join(err, s.close())
+	}
+	s.serve(public, s.app.Handler())
+	if private != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+		s.serve(private, mux)
+	}
+	ac.Log.Warn("messages are shown on a page and not sent", "page", cfg.baseURL.String()+demo.PhonesPath)
+	return errors.Join(s.run(c.ctx), s.app.Close())
+}
+
+// phones gives every channel to the development phone.
+func phones(phone *notify.DevPhone) map[effect.Channel]notify.Channel {
+	all := map[effect.Channel]notify.Channel{}
+	for _, channel := range effect.All() {
+		all[channel] = phone.On(channel)
+	}
+	return all
+}
+
+// app is what the server is built from.
+func (cfg config) app(c console) app.Config {
+	return app.Config{
+		Database: cfg.database, DatabaseConns: cfg.databaseConns, Keys: cfg.keys, Policy: cfg.policy, BaseURL: cfg.baseURL,
+		TrustedProxies: cfg.trustedProxies, ServiceName: cfg.serviceName, Now: c.now, Log: cfg.logger(c),
+	}
+}
+
+func (cfg config) logger(c console) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.log}
+	if cfg.logJSON {
+		return slog.New(slog.NewJSONHandler(c.err, options))
+	}
+	return slog.New(slog.NewTextHandler(c.err, options))
+}
+
+// server runs one App and its listeners.
+type server struct {
+	log     *slog.Logger
+	app     *app.App
+	open    []net.Listener
+	servers []listening
+}
+
+// listening is one address and what answers there.
+type listening struct {
+	listener net.Listener
+	*http.Server
+}
+
+// listen opens an address; nothing is served before run.
+func (s *server) listen(address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s.open = append(s.open, l)
+	return l, nil
+}
+
+// serve names what answers on an address that was opened.
+func (s *server) serve(l net.Listener, h http.Handler) {
+	s.servers = append(s.servers, listening{l, &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}})
+	s.log.Info("listening", "address", l.Addr().String())
+}
+
+// close gives back addresses that were opened and never served.
+func (s *server) close() error {
+	var wrong []error
+	for _, l := range s.open {
+		wrong = append(wrong, l.Close())
+	}
+	return errors.Join(wrong...)
+}
+
+// run serves until ctx ends, then lets requests and deliveries in progress finish.
+func (s *server) run(ctx context.Context) error {
+	// Requests outlive ctx: one that is half done should end well. Live pages stay open as long as people
+	// look at them, so after a while every request that is left is told to end.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	working, stopWorking := context.WithCancel(ctx)
+	defer stopWorking()
+	var all sync.WaitGroup
+	failed := make(chan error, 2*len(s.servers))
+	for _, one := range s.servers {
+		one.BaseContext = func(net.Listener) context.Context { return requests }
+		all.Go(func() {
+			if err := one.Serve(one.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve: %w", err)
+				stopWorking()
+			}
+		})
+	}
+	all.Go(func() { s.app.Run(working) })
+	<-working.Done()
+	s.log.Info("stopping")
+	drained := time.AfterFunc(drainTime, endRequests)
+	defer drained.Stop()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	for _, one := range s.servers {
+		if err := one.Shutdown(last); err != nil {
+			failed <- fmt.Errorf("shutdown: %w", err)
+		}
+	}
+	all.Wait()
+	close(failed)
+	var wrong []error
+	for err := range failed {
+		wrong = append(wrong, err)
+	}
+	return errors.Join(wrong...)
+}
+
+type migrateCommand struct {
+	configFlag
+}
+
+// Run migrates and says from which version to which.
+func (cmd migrateCommand) Run(c console) error {
+	cfg, err := cmd.read(c)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(c.ctx, cfg.database, store.Options{Keys: cfg.keys, Now: c.now, Conns: cfg.databaseConns})
+	if err != nil {
+		return err
+	}
+	before, program, err := db.SchemaVersion(c.ctx)
+	if err == nil {
+		err = db.Migrate(c.ctx)
+	}
+	if err == nil {
+		fmt.Fprintf(c.out, "schema %d → %d (%s)\n", before, program, db.Engine())
+	}
+	return errors.Join(err, db.Close())
+}

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"doverie/internal/account"
+	"doverie/internal/effect"
+	"doverie/internal/httpx"
+	"doverie/internal/i18n"
+	"doverie/internal/jobs"
+	"doverie/internal/notify"
+	"doverie/internal/policy"
+	"doverie/internal/recovery"
+	"doverie/internal/secret"
+	"doverie/internal/session"
+	"doverie/internal/store"
+	"doverie/internal/trust"
+	"doverie/internal/ui"
+)
+
+// Config is everything the server must be told. Database, Keys, Policy, BaseURL, Now and Log are required.
+type Config struct {
+	Database       string // postgres://… or the path of a SQLite file
+	DatabaseConns  int    // 0: the store's own number
+	Migrate        bool   // bring the schema up to date first; otherwise an older schema is refused
+	Keys           *secret.Keyring
+	Policy         policy.Policy
+	BaseURL        *url.URL
+	TrustedProxies []netip.Prefix
+	ServiceName    string // name in a code generator; empty: the brand's
+	Now            func() time.Time
+	Log            *slog.Logger
+	Hashing        secret.HasherOptions              // zero: the costs of production
+	Channels       map[effect.Channel]notify.Channel // how messages leave; a message without a channel fails and is logged
+	ShowClock      bool                              // the clock on every page: for a demonstration whose time is set forward
+	Front          Front                             // mounts more pages, such as a demonstration's; may be nil
+	OwnHome        bool                              // Front has the first page
+	Metrics        prometheus.Registerer             // nil: nothing is measured
+}
+
+// Front mounts more pages, after all others.
+type Front func(a *App, mux *http.ServeMux, citizens *httpx.Gate)
+
+// App is the server, built and not yet running. Its services are exported for commands and tests.
+type App struct {
+	Store      *store.Store
+	Keys       *secret.Keyring
+	Policy     policy.Policy
+	Passwords  *secret.Hasher
+	Accounts   *account.Service
+	Sessions   *session.Service
+	Links      *trust.Links
+	Decisions  *trust.Decisions
+	Protect    *trust.Protect
+	Recoveries *recovery.Service
+	Stops      *recovery.Stops
+	Kit        *httpx.Kit
+	Texts      *i18n.Catalogue
+
+	now     func() time.Time
+	log     *slog.Logger
+	jobs    *jobs.Engine
+	handler http.Handler
+	assets  *ui.Assets
+	metrics *metrics
+}
+
+// Handler serves every page. It can be used before Run; messages and timers then wait.
+func (a *App) Handler() http.Handler { return a.handler }
+
+// Now is the server's clock.
+func (a *App) Now() time.Time { return a.now() }
+
+// RunDue does at once every timer and message that is due, and what becomes due by it: for tests, and for
+// a demonstration whose clock was set forward. It returns how many there were.
+func (a *App) RunDue(ctx context.Context) (int, error) { return a.jobs.RunDue(ctx) }
+
+// sweepEvery is how often rows that no rule looks at any more are removed. Every process does it; removing
+// twice harms nothing.
+const sweepEvery = time.Hour
+
+// Run delivers messages and runs timers until ctx ends, then waits for what is in progress.
+func (a *App) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	all.Go(func() { a.jobs.Run(ctx) })
+	all.Go(func() { a.sweeps(ctx) })
+	all.Wait()
+}
+
+func (a *App) sweeps(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		removed, err := a.Store.Sweep(ctx, a.now())
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			a.log.ErrorContext(ctx, "sweep", "error", err)
+		case removed > 0:
+			a.log.InfoContext(ctx, "sweep", "removed", removed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Close closes the database. Call it after Run has returned and the handler serves nobody.
+func (a *App) Close() error { return a.Store.Close() }
+
+func (c Config) check() error {
+	var wrong []error
+	for what, missing := range map[string]bool{
+		"Database": c.Database == "", "Keys": c.Keys == nil, "BaseURL": c.BaseURL == nil, "Now": c.Now == nil, "Log": c.Log == nil,
+	} {
+		if missing {
+			wrong = append(wrong, errors.New("app: Config."+what+" is required"))
+		}
+	}
+	return errors.Join(append(wrong, c.Policy.Check()...)...)
+}

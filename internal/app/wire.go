@@ -1,0 +1,183 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+
+	"doverie/internal/account"
+	"doverie/internal/httpx"
+	"doverie/internal/i18n"
+	"doverie/internal/jobs"
+	"doverie/internal/notify"
+	"doverie/internal/recovery"
+	"doverie/internal/secret"
+	"doverie/internal/session"
+	"doverie/internal/store"
+	"doverie/internal/trust"
+	"doverie/internal/ui"
+	"doverie/internal/web"
+)
+
+// New opens the database and builds the server. Nothing runs yet: see Handler, Run and RunDue.
+// Errors: a wrong Config, a database that does not answer, store.OlderSchemaError, store.NewerSchemaError.
+func New(ctx context.Context, c Config) (*App, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, c.Database, store.Options{Keys: c.Keys, Now: c.Now, Conns: c.DatabaseConns})
+	if err != nil {
+		return nil, err
+	}
+	a, err := build(ctx, c, db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
+	schema := db.CheckSchema
+	if c.Migrate {
+		schema = db.Migrate
+	}
+	if err := schema(ctx); err != nil {
+		return nil, err
+	}
+	texts, err := i18n.Load()
+	if err != nil {
+		return nil, err
+	}
+	texts.Missing = func(lang, key string, why error) {
+		c.Log.Error("text", "lang", lang, "key", key, "error", why)
+	}
+	a := &App{Store: db, Keys: c.Keys, Policy: c.Policy, Texts: texts, now: c.Now, log: c.Log}
+	if a.metrics, err = newMetrics(c.Metrics, db); err != nil {
+		return nil, err
+	}
+	a.services(c)
+	if err := a.background(c); err != nil {
+		return nil, err
+	}
+	if err := a.edge(c); err != nil {
+		return nil, err
+	}
+	a.mount(c)
+	return a, nil
+}
+
+// services builds the domain.
+func (a *App) services(c Config) {
+	a.Passwords = secret.NewHasher(c.Hashing)
+	a.Accounts = &account.Service{
+		Store: a.Store, Codes: a.Store, Limits: a.Store, Passwords: a.Passwords, Keys: c.Keys, Policy: c.Policy, Now: c.Now,
+		Issuer: cmp.Or(c.ServiceName, "Доверие"),
+	}
+	a.Sessions = &session.Service{
+		Store: a.Store, Codes: a.Store, Limits: a.Store, Passwords: a.Passwords, Keys: c.Keys, Policy: c.Policy, Now: c.Now,
+	}
+	circles := store.NewTrust(a.Store, c.Policy)
+	a.Links = &trust.Links{
+		Circles: circles, Newcomers: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, ParseInvited: parseInvited,
+	}
+	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Recoveries = &recovery.Service{
+		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts}, Attempts: circles, Limits: circles,
+		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
+	}
+	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
+}
+
+// background builds what happens without a click: messages and timers.
+func (a *App) background(c Config) error {
+	letters, err := notify.NewTexts(a.Texts, c.BaseURL.String(), c.Policy.Location())
+	if err != nil {
+		return err
+	}
+	router, err := notify.NewRouter(letters, c.Channels, c.Now)
+	if err != nil {
+		return err
+	}
+	a.jobs, err = jobs.New(jobs.Config{
+		Queue: a.Store, Deliverer: courier{router: router, keys: c.Keys, policy: c.Policy}, Now: c.Now,
+		Report: func(i jobs.Incident) {
+			a.metrics.incident(i)
+			c.Log.Warn("job", "what", i.What, "kind", i.Kind, "id", i.ID, "attempt", i.Attempt, "outcome", string(i.Outcome), "error", i.Err)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for kind, handler := range map[string]jobs.Handler{
+		trust.TimerInvitationTell:  a.Links.TellInvited,
+		trust.TimerInvitationLapse: a.Links.LapseInvitation,
+		trust.TimerLinkLeave:       a.Links.Leave,
+		trust.TimerLinkReview:      a.Links.Review,
+		trust.TimerActionExpire:    a.Protect.Expire,
+		recovery.TimerExpire:       a.Recoveries.Expire,
+	} {
+		a.jobs.Register(kind, handler)
+	}
+	return nil
+}
+
+// edge builds what every page needs.
+func (a *App) edge(c Config) error {
+	assets, err := ui.LoadAssets()
+	if err != nil {
+		return err
+	}
+	zone := c.Policy.Location()
+	var printers []*i18n.Printer
+	for _, lang := range i18n.Languages() {
+		printers = append(printers, a.Texts.Printer(lang, zone))
+	}
+	pages, err := ui.New(assets, printers...)
+	if err != nil {
+		return err
+	}
+	a.Kit, err = httpx.New(httpx.Config{
+		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
+	}, pages)
+	if err != nil {
+		return err
+	}
+	a.assets = assets
+	return nil
+}
+
+// family is one family of pages: it mounts itself and is told where citizens sign in.
+type family interface {
+	Mount(mux *http.ServeMux, citizens *httpx.Gate)
+}
+
+// mount lists everything that is served.
+func (a *App) mount(c Config) {
+	gate := a.Kit.Gate(httpx.Gate{
+		Cookie: sessionCookie, SignIn: signInPath, StepUp: stepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
+	})
+	mux, views := http.NewServeMux(), store.NewTrust(a.Store, c.Policy)
+	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String())
+	for _, pages := range []family{
+		landing,
+		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
+		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
+		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
+		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Policy: c.Policy},
+		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
+	} {
+		pages.Mount(mux, gate)
+	}
+	mux.Handle("POST /language", a.Kit.Handle(gate.Maybe(a.Kit.ChooseLanguage)))
+	mux.Handle("GET "+ui.AssetPrefix, a.assets)
+	a.mountHealth(mux)
+	if !c.OwnHome {
+		landing.MountHome(mux, gate)
+	}
+	if c.Front != nil {
+		c.Front(a, mux, gate)
+	}
+	a.handler = a.Kit.Wrap(mux)
+}
