@@ -1,0 +1,163 @@
+package trust_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/trust"
+)
+
+func TestCloseApprovals(t *testing.T) {
+	var all []trust.Approval
+	undecided := 0
+	for _, s := range approvalSamples() {
+		if s.Value.State == trust.NoApproval {
+			continue
+		}
+		all = append(all, s.Value)
+		if s.Value.Undecided() {
+			undecided++
+		}
+	}
+	for _, late := range []time.Duration{time.Minute, rules.RecoveryWait, 100 * time.Hour} {
+		closed, effs, err := trust.CloseApprovals(start.Add(late), rules, all, "expired")
+		if err != nil || len(closed) != undecided || len(effs) != undecided {
+			t.Fatalf("closed %d with %d effects, want %d: %v", len(closed), len(effs), undecided, err)
+		}
+		for i, a := range closed {
+			rec, ok := effs[i].(effect.Record)
+			if a.State != trust.Closed || a.Reason != "expired" || !ok || rec.Kind != "approval.closed" {
+				t.Errorf("%+v with %+v", a, effs[i])
+			}
+			if len(rec.Subjects) != 1 || rec.Subjects[0] != "contact" {
+				t.Errorf("the history of %v shows it", rec.Subjects)
+			}
+		}
+	}
+}
+
+// stage is one circle that a decision is made about; it holds what was decided.
+type stage struct {
+	circle trust.Circle
+	out    trust.Outcome
+}
+
+func (s *stage) Decide(_ context.Context, _ effect.Act, _ trust.Around, decide func(trust.Circle) (trust.Outcome, error)) error {
+	out, err := decide(s.circle)
+	s.out = out
+	return err
+}
+
+func (s *stage) Look(context.Context, trust.Around) (trust.Circle, error) { return s.circle, nil }
+
+// guardedBy is a principal with n able contacts, each asked for one action that needs that many approvals.
+func guardedBy(n, needed int, states ...trust.ApprovalState) *stage {
+	c := trust.Circle{Now: start, Principal: trust.Facts{Account: "principal"}}
+	action := must(trust.Action{}.Apply, start.Add(-time.Hour), trust.ActionEvent(actionStarted(trust.ActionChangePhone, n, needed)))
+	pending := trust.Pending{Action: action}
+	for i := range n {
+		id := string(rune('a' + i))
+		l := trust.Link{
+			ID: "link-" + id, Principal: "principal", Contact: "contact-" + id, State: trust.Active, Version: 1,
+			AcceptedAt: start.Add(-100 * time.Hour), SettlesAt: start.Add(-76 * time.Hour),
+		}
+		f := good()
+		f.Account = l.Contact
+		c.Guardians = append(c.Guardians, trust.Guardian{Link: l, Contact: f})
+		pending.Approvals = append(pending.Approvals, trust.Approval{
+			ID: "approval-" + id, Object: action.ID, Link: l.ID, Contact: l.Contact, State: states[i], ExpiresAt: start.Add(time.Hour),
+		})
+	}
+	c.Pending = []trust.Pending{pending}
+	c.Link = c.Guardians[0].Link
+	return &stage{circle: c}
+}
+
+// When a contact leaves, his open request closes; the action ends when too few are left to approve it.
+func TestContactLost(t *testing.T) {
+	asked, approved, flagged := trust.Asked, trust.Approved, trust.Flagged
+	for _, c := range []struct {
+		name   string
+		stage  *stage
+		change func(*trust.Circle)
+		closed []string
+		over   bool
+	}{
+		{name: "the only one", stage: guardedBy(1, 1, asked), closed: []string{"approval-a"}, over: true},
+		{name: "one of two, one needed", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a"}},
+		{name: "one of two, both needed", stage: guardedBy(2, 2, asked, flagged), closed: []string{"approval-a", "approval-b"}, over: true},
+		{name: "one of three, two needed", stage: guardedBy(3, 2, asked, asked, asked), closed: []string{"approval-a"}},
+		{name: "who has approved, two needed of two", stage: guardedBy(2, 2, approved, asked), closed: []string{"approval-b"}, over: true},
+		{name: "the other is not eligible", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a", "approval-b"}, over: true,
+			change: func(c *trust.Circle) { c.Guardians[1].Contact.Confirmed = false }},
+		{name: "the other settles too late", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a", "approval-b"}, over: true,
+			change: func(c *trust.Circle) { c.Guardians[1].Link.SettlesAt = start.Add(rules.RecoveryWait) }},
+		{name: "the other settles just in time", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a"},
+			change: func(c *trust.Circle) { c.Guardians[1].Link.SettlesAt = start.Add(rules.RecoveryWait - 1) }},
+	} {
+		if c.change != nil {
+			c.change(&c.stage.circle)
+		}
+		links := &trust.Links{Circles: c.stage, Policy: rules}
+		if err := links.Resign(context.Background(), effect.Act{}, "contact-a", "link-a"); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		out := c.stage.out
+		if len(out.Links) != 1 || out.Links[0].State != trust.Ended {
+			t.Errorf("%s: links %+v", c.name, out.Links)
+		}
+		if over := len(out.Actions) == 1; over != c.over {
+			t.Errorf("%s: action over %v, want %v", c.name, over, c.over)
+		} else if over && out.Actions[0].(trust.Action).EndReason != "contact_left" {
+			t.Errorf("%s: %+v", c.name, out.Actions[0])
+		}
+		var closed []string
+		for _, a := range out.Approvals {
+			if a.State != trust.Closed || a.Reason != "contact_left" {
+				t.Errorf("%s: %+v", c.name, a)
+			}
+			closed = append(closed, a.ID)
+		}
+		if len(closed) != len(c.closed) || len(closed) > 0 && closed[len(closed)-1] != c.closed[len(c.closed)-1] {
+			t.Errorf("%s: closed %v, want %v", c.name, closed, c.closed)
+		}
+	}
+}
+
+// Each link act belongs to one person; for everybody else there is no such link (T28).
+func TestLinkActsAreTheirOwners(t *testing.T) {
+	ctx, act := context.Background(), effect.Act{}
+	for name, do := range map[string]func(*trust.Links, string) error{
+		"resign":   func(s *trust.Links, who string) error { return s.Resign(ctx, act, who, "link-a") },
+		"remove":   func(s *trust.Links, who string) error { return s.Remove(ctx, act, who, "link-a", false) },
+		"withdraw": func(s *trust.Links, who string) error { return s.Withdraw(ctx, act, who, "link-a") },
+		"stay":     func(s *trust.Links, who string) error { return s.Stay(ctx, act, who, "link-a") },
+	} {
+		for _, who := range []string{"stranger", "contact-b", ""} {
+			s := &trust.Links{Circles: guardedBy(2, 1, trust.Asked, trust.Asked), Policy: rules}
+			if err := do(s, who); !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s by %q: %v", name, who, err)
+			}
+		}
+	}
+}
+
+// In a hold nobody removes or adds a contact (DOMAIN §5.8).
+func TestHoldClosesContacts(t *testing.T) {
+	for _, c := range []struct {
+		until time.Duration
+		want  bool
+	}{{1, true}, {0, false}, {-time.Hour, false}} {
+		s := guardedBy(1, 1, trust.Asked)
+		s.circle.HoldUntil = start.Add(c.until)
+		links := &trust.Links{Circles: s, Policy: rules}
+		err := links.Remove(context.Background(), effect.Act{}, "principal", "link-a", false)
+		if held := fault.HasKey(err, "fault.hold"); held != c.want {
+			t.Errorf("hold until %s: %v", c.until, err)
+		}
+	}
+}
