@@ -1,0 +1,104 @@
+package smpp
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// pacer hands out permissions to submit, at most so many a second, and none while the centre wants rest.
+type pacer struct {
+	permits chan struct{}
+	rest    chan time.Duration
+	resting atomic.Bool
+}
+
+func newPacer() *pacer {
+	return &pacer{permits: make(chan struct{}), rest: make(chan time.Duration, 1)}
+}
+
+// fineTick is the shortest pause that is worth a timer; faster rates hand out several permits a tick.
+const fineTick = 10 * time.Millisecond
+
+func (p *pacer) run(ctx context.Context, rate float64) {
+	tick, batch := time.Duration(float64(time.Second)/rate), 1
+	if tick < fineTick {
+		tick, batch = fineTick, max(int(rate*fineTick.Seconds()), 1)
+	}
+	for {
+		for range batch {
+			select {
+			case <-ctx.Done():
+				return
+			case d := <-p.rest:
+				if !sleep(ctx, d) {
+					return
+				}
+				p.resting.Store(false)
+			case p.permits <- struct{}{}:
+			}
+		}
+		if !sleep(ctx, tick) {
+			return
+		}
+	}
+}
+
+// hold lets nobody submit for a while; false when it rests already.
+func (p *pacer) hold(d time.Duration) bool {
+	if !p.resting.CompareAndSwap(false, true) {
+		return false
+	}
+	p.rest <- d // has room: only one may be resting
+	return true
+}
+
+// sleep reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// rememberedKeys bounds the memory of what was taken; the oldest key goes first.
+const rememberedKeys = 8192
+
+// memory knows how many parts of which letter the centre has taken.
+type memory struct {
+	mu    sync.Mutex
+	parts map[string]int
+	order []string
+	next  int
+}
+
+func newMemory(size int) *memory {
+	return &memory{parts: make(map[string]int, size), order: make([]string, size)}
+}
+
+// add notes that the first n parts of the key's letter were taken. Without a key nothing can be noted.
+func (m *memory) add(key string, n int) {
+	if key == "" {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, ok := m.parts[key]; ok {
+		m.parts[key] = max(known, n)
+		return
+	}
+	delete(m.parts, m.order[m.next])
+	m.parts[key], m.order[m.next] = n, key
+	m.next = (m.next + 1) % len(m.order)
+}
+
+func (m *memory) taken(key string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.parts[key]
+}
