@@ -171,4 +171,3 @@ func (p *Recovery) cancel(w http.ResponseWriter, r *http.Request) error {
 	}
 	return httpx.Redirect(w, r, pathRecovery)
 }
-

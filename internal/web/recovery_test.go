@@ -249,15 +249,17 @@ func TestEveryRecoveryPageInBothLanguages(t *testing.T) {
 		}
 		for name, change := range map[string]func(*recovery.View){
 			"one contact": func(*recovery.View) {}, "nobody named": func(v *recovery.View) { v.Contacts = nil },
-			"two":   func(v *recovery.View) { v.Contacts = []string{"Алексей", "Марина"} },
-			"three": func(v *recovery.View) { v.Contacts, v.Needed, v.Approved = []string{"Алексей", "Марина", "Пётр"}, 2, 1 },
+			"two": func(v *recovery.View) { v.Contacts = []string{"Алексей", "Марина"} },
+			"three": func(v *recovery.View) {
+				v.Contacts, v.Needed, v.Approved = []string{"Алексей", "Марина", "Пётр"}, 2, 1
+			},
 			"later": func(v *recovery.View) { v.AbleFrom = noon.Add(time.Hour) },
 		} {
 			v := viewIn(recovery.Awaiting, "")
 			change(&v)
 			s := newRecoverySite(t, &fakeRecoveries{view: v})
 			html := s.whole(lang+" wait "+name, s.ask(pathRecoveryWait, lang, nil), http.StatusOK)
-			for _, want := range []string{`data-live="/recovery/events"`, `<noscript><meta http-equiv="refresh" content="10">`, ">47<", `action="/recovery/cancel"`} {
+			for _, want := range []string{`data-live="/recovery/events"`, `<noscript><form class="actions" action="/recovery/wait">`, ">47<", `action="/recovery/cancel"`} {
 				if !strings.Contains(html, want) {
 					t.Errorf("%s wait %s: no %q", lang, name, want)
 				}

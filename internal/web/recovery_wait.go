@@ -9,11 +9,12 @@ import (
 	"doverie/internal/ui"
 )
 
-// waitRefresh is how often a waiting page without JavaScript asks again, seconds.
-const waitRefresh = 10
+// noRefresh: a waiting page without JavaScript has a button to look again. A page that reloads itself
+// takes its reader's place away (WCAG 2.2.1, 3.2.5), and a screen reader would start over every time.
+const noRefresh = 0
 
 func (p *Recovery) wait(w http.ResponseWriter, r *http.Request, h here) error {
-	return p.kit.Page(w, r, waitPage(h.view), httpx.Live("/recovery/events", waitRefresh))
+	return p.kit.Page(w, r, waitPage(h.view), httpx.Live("/recovery/events", noRefresh))
 }
 
 // events tells the waiting page that something changed; what, the page asks for itself.

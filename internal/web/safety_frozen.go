@@ -39,7 +39,7 @@ func (p *Safety) frozen(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if page.Waiting {
-		return p.kit.Page(w, r, page, httpx.Live("/safety/frozen/events", waitRefresh))
+		return p.kit.Page(w, r, page, httpx.Live("/safety/frozen/events", noRefresh))
 	}
 	return p.kit.Page(w, r, page)
 }
