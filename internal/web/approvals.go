@@ -83,8 +83,8 @@ func (a Approvals) request(r *http.Request) (trust.Request, error) {
 	return a.Decisions.Request(r.Context(), httpx.VisitorOf(r).Account, r.PathValue("id"))
 }
 
-// open tells whether the contact may still move towards a decision.
-func open(q trust.Request) bool {
+// undecided tells whether the contact may still move towards a decision.
+func undecided(q trust.Request) bool {
 	return q.Approval.Undecided() && q.Decidable && q.Now.Before(q.Approval.ExpiresAt)
 }
 
@@ -93,7 +93,7 @@ func (a Approvals) at(w http.ResponseWriter, r *http.Request, step trust.Approva
 	if q, err = a.request(r); err != nil {
 		return q, false, err
 	}
-	if open(q) && q.Approval.State == step && len(q.Unable) == 0 {
+	if undecided(q) && q.Approval.State == step && len(q.Unable) == 0 {
 		return q, true, nil
 	}
 	return q, false, a.back(w, r, "moved")
@@ -151,7 +151,7 @@ func (a Approvals) show(w http.ResponseWriter, r *http.Request) error {
 	frame.Notice = whyNotice(r)
 	var page ui.Page
 	switch {
-	case !open(q):
+	case !undecided(q):
 		page = resultPage(frame, q, a.Policy, a.Protect.FreezeOffered(q))
 	case q.Approval.State == trust.Flagged:
 		page = ui.ApprovalFlagged{ApprovalFrame: frame, Flags: redFlags(q.Approval), Until: untilText(q)}
@@ -166,7 +166,7 @@ func (a Approvals) wait(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !open(q) {
+	if !undecided(q) {
 		return a.back(w, r, "moved")
 	}
 	return a.Kit.Page(w, r, ui.ApprovalWait{ApprovalFrame: frameOf(q), Until: untilText(q)}, httpx.Section(contactsHome))

@@ -103,7 +103,7 @@ func (a Approvals) rejectable(w http.ResponseWriter, r *http.Request) (trust.Req
 	if err != nil {
 		return q, false, err
 	}
-	if open(q) || q.Approval.State == trust.Approved && q.Decidable {
+	if undecided(q) || q.Approval.State == trust.Approved && q.Decidable {
 		return q, true, nil
 	}
 	return q, false, a.back(w, r, "moved")

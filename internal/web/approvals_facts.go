@@ -55,17 +55,15 @@ func askPage(frame ui.ApprovalFrame, q trust.Request, p policy.Policy) ui.Approv
 	return page
 }
 
-// requestFacts are what a deceived person on the phone cannot talk away (T02): who, what, when, from where,
-// and the account's newest changes.
+// requestFacts are what a deceived person on the phone cannot talk away (T02): when, from where, how often,
+// and the account's newest changes. Who and what stand in the heading and the first sentence.
 func requestFacts(q trust.Request, p policy.Policy) ui.Facts {
 	device := ui.Plain(q.Beginning.Device)
 	if q.Beginning.Device == "" {
 		device = ui.K("device.unknown")
 	}
 	facts := ui.Facts{
-		{Icon: "user", Label: ui.K("approvals.fact.who"), Value: ui.Plain(q.Principal.PoliteName())},
-		{Icon: "key-round", Label: ui.K("approvals.fact.what"), Value: actionText(q.Approval.Action)},
-		{Icon: "clock", Label: ui.K("approvals.fact.when"), Value: ui.K("approvals.fact.moment", "At", q.Beginning.At), Note: agoText(q.Now, q.Beginning.At)},
+		{Icon: "clock", Label: ui.K("approvals.fact.when"), Value: ui.K("approvals.fact.moment", "At", q.Beginning.At), Note: requestAge(q.Now, q.Beginning.At)},
 		{Icon: "smartphone", Label: ui.K("approvals.fact.device"), Value: device, Note: ui.K("approvals.fact.device_note")},
 		{Icon: "globe", Label: ui.K("approvals.fact.network"), Value: areaText(q.Beginning.Area), Note: ui.K("approvals.fact.network_note")},
 	}
@@ -77,7 +75,7 @@ func requestFacts(q trust.Request, p policy.Policy) ui.Facts {
 		facts = append(facts, attempts)
 	}
 	if !q.FrozenAt.IsZero() {
-		facts = append(facts, ui.Fact{Icon: "snowflake", Label: ui.K("approvals.fact.frozen"), Value: ui.K("approvals.fact.moment", "At", q.FrozenAt), Note: agoText(q.Now, q.FrozenAt)})
+		facts = append(facts, ui.Fact{Icon: "snowflake", Label: ui.K("approvals.fact.frozen"), Value: ui.K("approvals.fact.moment", "At", q.FrozenAt), Note: requestAge(q.Now, q.FrozenAt)})
 	}
 	return append(facts, changeFacts(q, p)...)
 }
@@ -101,7 +99,7 @@ func changeFacts(q trust.Request, p policy.Policy) ui.Facts {
 		if c.at.IsZero() || age > changeShown {
 			continue
 		}
-		fact := ui.Fact{Icon: c.icon, Label: ui.K("approvals.change." + c.what), Value: agoText(q.Now, c.at), Note: ui.K("approvals.fact.moment", "At", c.at)}
+		fact := ui.Fact{Icon: c.icon, Label: ui.K("approvals.change." + c.what), Value: requestAge(q.Now, c.at), Note: ui.K("approvals.fact.moment", "At", c.at)}
 		if age < c.quiet {
 			fact.Tone = ui.Warning
 		}
@@ -113,8 +111,8 @@ func changeFacts(q trust.Request, p policy.Policy) ui.Facts {
 	return out
 }
 
-// agoText says how long ago in the reader's words.
-func agoText(now, at time.Time) ui.Text {
+// requestAge says how long ago in the reader's words.
+func requestAge(now, at time.Time) ui.Text {
 	age := now.Sub(at)
 	switch {
 	case age < time.Minute:
