@@ -58,13 +58,9 @@ func askPage(frame ui.ApprovalFrame, q trust.Request, p policy.Policy) ui.Approv
 // requestFacts are what a deceived person on the phone cannot talk away (T02): when, from where, how often,
 // and the account's newest changes. Who and what stand in the heading and the first sentence.
 func requestFacts(q trust.Request, p policy.Policy) ui.Facts {
-	device := ui.Plain(q.Beginning.Device)
-	if q.Beginning.Device == "" {
-		device = ui.K("device.unknown")
-	}
 	facts := ui.Facts{
 		{Icon: "clock", Label: ui.K("approvals.fact.when"), Value: ui.K("approvals.fact.moment", "At", q.Beginning.At), Note: requestAge(q.Now, q.Beginning.At)},
-		{Icon: "smartphone", Label: ui.K("approvals.fact.device"), Value: device, Note: ui.K("approvals.fact.device_note")},
+		{Icon: "smartphone", Label: ui.K("approvals.fact.device"), Value: ui.DeviceText(q.Beginning.Device), Note: ui.K("approvals.fact.device_note")},
 		{Icon: "globe", Label: ui.K("approvals.fact.network"), Value: areaText(q.Beginning.Area), Note: ui.K("approvals.fact.network_note")},
 	}
 	if q.Approval.Action == trust.ActionRecovery {

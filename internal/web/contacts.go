@@ -106,15 +106,27 @@ func (c Contacts) add(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		return httpx.Redirect(w, r, contactsHome+"/sent")
 	}
-	if f := fault.Of(err); f.Kind == fault.Refused && len(f.Fields) > 0 {
+	if why := notSent(err); len(why) > 0 {
 		page := c.addPage(name, phone, nil) // every reason, to him alone, and nothing typed is lost
-		page.Why = fieldTexts(f)
+		page.Why = why
 		return c.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
 	}
 	if errs, ok := httpx.FormErrors(err, "phone"); ok {
 		return c.Kit.FormAgain(w, r, c.addPage(name, phone, errs), httpx.Section(contactsHome))
 	}
 	return err
+}
+
+// notSent tells what forbids the invitation as a whole, not one of its fields.
+func notSent(err error) []ui.Text {
+	f := fault.Of(err)
+	switch {
+	case f.Kind == fault.Refused && len(f.Fields) > 0:
+		return fieldTexts(f)
+	case f.Kind == fault.Refused, f.Kind == fault.Limited && f.Key != "fault.limited.invite_phone":
+		return []ui.Text{ui.Named(f.Key, f.Args)}
+	}
+	return nil
 }
 
 func (c Contacts) addPage(name, phone string, errs ui.Errors) ui.ContactAdd {

@@ -317,19 +317,24 @@ func TestAddContact(t *testing.T) {
 	}
 	c.looks("contacts-sent", home+"/sent", nil, http.StatusOK)
 	for name, err := range map[string]error{
-		"field":   fault.BadFields(fault.Field{Name: "phone", Key: "fault.phone.not_mobile"}),
-		"limited": fault.New(fault.Limited, "fault.limited.invite", fault.Args{"After": time.Hour}),
-		"reasons": trust.NotEligible([]trust.Reason{trust.ContactsFull, trust.Self}),
-		"hold":    fault.New(fault.Refused, "fault.hold", fault.Args{"Until": now.Add(time.Hour)}),
+		"field":      fault.BadFields(fault.Field{Name: "phone", Key: "fault.phone.not_mobile"}),
+		"limited":    fault.New(fault.Limited, "fault.limited.invite", fault.Args{"After": time.Hour}),
+		"phone week": fault.New(fault.Limited, "fault.limited.invite_phone", fault.Args{"After": time.Hour}),
+		"reasons":    trust.NotEligible([]trust.Reason{trust.ContactsFull, trust.Self}),
+		"hold":       fault.New(fault.Refused, "fault.hold", fault.Args{"Until": now.Add(time.Hour)}),
 	} {
 		c.links.err = err
 		html := c.looks("contacts-add-"+name, home+"/add", form, http.StatusUnprocessableEntity)
+		if atField := strings.Contains(html, `id="phone-error"`); atField != (name == "field" || name == "phone week") {
+			t.Errorf("%s: said at the field: %v", name, atField)
+		}
 		if !strings.Contains(html, `value="Алексей"`) || !strings.Contains(html, `value="&#43;7 916 123-45-67"`) {
 			t.Errorf("%s: what was typed is lost", name)
 		}
 	}
-	if html := c.looks("contacts-add-reasons", home+"/add", form, http.StatusUnprocessableEntity); html == "" {
-		t.Error("no page")
+	c.links.err = trust.NotEligible([]trust.Reason{trust.ContactsFull, trust.Self})
+	if html := c.looks("contacts-add-reasons", home+"/add", form, http.StatusUnprocessableEntity); strings.Count(html, "<li>") < 2 || !strings.Contains(html, "самому себе") {
+		t.Error("every reason must be told")
 	}
 	c.links.standing.Reasons = []trust.Reason{trust.NotConfirmed}
 	c.looks("contacts-add-cannot", home+"/add", nil, http.StatusOK)
