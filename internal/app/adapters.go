@@ -11,6 +11,7 @@ import (
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
 	"doverie/internal/session"
+	"doverie/internal/web"
 )
 
 // The packages of the domain know each other only by the small interfaces below.
@@ -104,18 +105,8 @@ type citizens struct {
 	policy   policy.Policy
 }
 
-// The citizens' sign-in.
-const (
-	sessionCookie = "session"
-	signInPath    = "/login"
-	stepUpPath    = "/step-up"
-)
-
-// Where a session is held that may go nowhere else.
-const (
-	frozenPath     = "/safety/frozen"
-	mustChangePath = "/settings/safety/login/password"
-)
+// sessionCookie holds the secret of a citizen's session.
+const sessionCookie = "session"
 
 // Visitor implements httpx.Visitors.
 func (c citizens) Visitor(ctx context.Context, token string) (httpx.Visitor, error) {
@@ -132,9 +123,9 @@ func (c citizens) Visitor(ctx context.Context, token string) (httpx.Visitor, err
 	}
 	switch auth.Gate {
 	case session.FrozenGate:
-		v.OnlyPath = frozenPath
+		v.OnlyPath = web.FrozenPath
 	case session.MustChangeGate:
-		v.OnlyPath = mustChangePath
+		v.OnlyPath = web.MustChangePath
 	case session.NoGate:
 	}
 	return v, nil

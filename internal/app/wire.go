@@ -156,12 +156,15 @@ type family interface {
 // mount lists everything that is served.
 func (a *App) mount(c Config) {
 	gate := a.Kit.Gate(httpx.Gate{
-		Cookie: sessionCookie, SignIn: signInPath, StepUp: stepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
+		Cookie: sessionCookie, SignIn: web.SignInPath, StepUp: web.StepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
 	})
 	mux, views := http.NewServeMux(), store.NewTrust(a.Store, c.Policy)
 	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String())
 	for _, pages := range []family{
 		landing,
+		web.NewRegistration(a.Kit, a.Accounts, a.Sessions, c.Policy, c.Now),
+		web.NewSignIn(a.Kit, a.Sessions, a.Recoveries, c.Policy, c.Now),
+		web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},

@@ -35,7 +35,7 @@ func (s Start) page(w http.ResponseWriter, r *http.Request) error {
 	for i, p := range People() {
 		a := p.account(s.Clock.Now())
 		shown := ui.DemoPerson{
-			Name: a.FullName(), Age: p.Age, Role: ui.K("demo.role." + p.Key), Phone: account.ShowPhone(p.Phone),
+			Name: a.FullName(), Given: p.Given, Age: p.Age, Role: ui.K("demo.role." + p.Key), Phone: account.ShowPhone(p.Phone),
 			SNILS: account.ShowSNILS(p.SNILS), Email: p.Email, Key: p.Key, Href: PhonesPath + "/" + p.Key,
 		}
 		page.People = append(page.People, shown)

@@ -19,7 +19,7 @@ func (DemoStart) Title() Text { return K("demo.start.title") }
 
 // DemoPerson is one of the demonstration's people.
 type DemoPerson struct {
-	Key, Name           string
+	Key, Name, Given    string
 	Age                 int
 	Role                Text
 	Phone, SNILS, Email string // as they are shown
