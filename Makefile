@@ -19,7 +19,7 @@ lint: ## format, vet, every linter, module versions
 	@scripts/lint
 
 bench: ## full recoveries a second and CPU a recovery, on both engines
-	@go run ./cmd/doverie bench
+	@go test ./internal/apptest/bench -run . -count=1 -v -timeout 20m -args -table
 
 fuzz: ## every fuzz target for FUZZTIME (default 20s) each
 	@scripts/fuzz

@@ -65,8 +65,10 @@ func (l *Log) String() string {
 
 // Options change the world before it starts.
 type Options struct {
-	Policy func(*policy.Policy)
-	Front  app.Front
+	Policy  func(*policy.Policy)
+	Front   app.Front
+	Hashing secret.HasherOptions // zero: cheap hashes
+	Quiet   bool                 // log warnings only
 }
 
 // New starts the server on an empty database of either engine ("sqlite" or "postgres").
@@ -87,12 +89,19 @@ func New(t testing.TB, engine string, o Options) *World {
 	}
 	w := &World{T: t, DB: db, Clock: db.Clock, Logs: &Log{}}
 	w.Phones = notify.NewDevPhone(w.Clock.Now)
+	if o.Hashing == (secret.HasherOptions{}) {
+		o.Hashing.Params = secret.CheapParams()
+	}
+	level := slog.LevelDebug
+	if o.Quiet {
+		level = slog.LevelWarn
+	}
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
 	a, err := app.New(t.Context(), app.Config{
 		Database: db.DSN, Keys: db.Keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
-		Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Hashing: secret.HasherOptions{Params: secret.CheapParams()},
+		Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: level})),
+		Hashing: o.Hashing,
 		Channels: map[effect.Channel]notify.Channel{
 			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
 		},

@@ -232,6 +232,15 @@ func (p *Page) Click(words string) int64 {
 	return p.navigate("press «"+words+"»", chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
+// Press clicks the first visible element of that CSS selector and waits for the page it leads to.
+func (p *Page) Press(selector string) int64 {
+	p.t.Helper()
+	if !p.Exists(selector) {
+		p.fail("nothing to press at %s", selector)
+	}
+	return p.navigate("press "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
 // mark is the attribute that find leaves on the element it found.
 const mark = "data-test-found"
 
@@ -300,9 +309,9 @@ func (p *Page) Text() string {
 // See fails unless the page says all of that.
 func (p *Page) See(words ...string) {
 	p.t.Helper()
-	text := strings.ToLower(p.Text())
+	text := fold(p.Text())
 	for _, w := range words {
-		if !strings.Contains(text, strings.ToLower(w)) {
+		if !strings.Contains(text, fold(w)) {
 			p.fail("the page does not say «%s»", w)
 		}
 	}
@@ -311,20 +320,23 @@ func (p *Page) See(words ...string) {
 // SeeNot fails if the page says any of that.
 func (p *Page) SeeNot(words ...string) {
 	p.t.Helper()
-	text := strings.ToLower(p.Text())
+	text := fold(p.Text())
 	for _, w := range words {
-		if strings.Contains(text, strings.ToLower(w)) {
+		if strings.Contains(text, fold(w)) {
 			p.fail("the page must not say «%s»", w)
 		}
 	}
 }
+
+// fold makes text comparable: one space for any, no case.
+func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
 // WaitFor waits until the page, without being touched, says that: live updates, or a page that reloads itself.
 func (p *Page) WaitFor(words string) {
 	p.t.Helper()
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
-		if strings.Contains(strings.ToLower(p.peek()), strings.ToLower(words)) {
+		if strings.Contains(fold(p.peek()), fold(words)) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
