@@ -18,10 +18,10 @@
 //
 // # Addresses on the web
 //
-//	/registration, /registration/code      Register, ResendRegistrationCode, EnterRegistrationCode
+//	/register, /register/code              Register, ResendRegistrationCode, EnterRegistrationCode
 //	/settings/account                      Profile, EnterDocument
-//	/settings/account/email                RequestEmail; /email/{token}: VerifyEmail
-//	/settings/safety/login                 ChangePassword, EnrolTOTP, ConfirmTOTP, RemoveTOTP
+//	/settings/account/email                RequestEmail; /email/verify?t=: PendingEmail, VerifyEmail
+//	/settings/safety/password, .../totp     ChangePassword, EnrolTOTP, ConfirmTOTP, RemoveTOTP
 //
 // # Clocks
 //

@@ -28,7 +28,7 @@ func (s *Service) newEmailLink(account, email, locale string, now time.Time) (Em
 	}
 	return link, effect.Send{
 		Kind: "email.verify_link", Via: []effect.Channel{effect.Email}, Address: email, Locale: locale,
-		Args: map[string]string{"link": "/email/" + token}, NotAfter: link.ExpiresAt, Key: "email_link:" + link.ID,
+		Args: map[string]string{"link": "/email/verify?t=" + token}, NotAfter: link.ExpiresAt, Key: "email_link:" + link.ID,
 	}
 }
 

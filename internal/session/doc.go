@@ -18,10 +18,10 @@
 //
 // # Addresses on the web
 //
-//	/login, /login/code            Begin, Choose, Resend, Enter
+//	/sign-in, /sign-in/code        Begin, Choose, Resend, Enter
 //	/step-up, /step-up/code        BeginStepUp, ChooseStepUp, ResendStepUp, EnterStepUp
-//	/settings/safety/login         List, End, ForgetDevice, SignOutEverywhere
-//	/logout                        SignOut
+//	/settings/safety/sessions      List, End, ForgetDevice, SignOutEverywhere
+//	/sign-out                      SignOut
 //
 // # Clocks
 //

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"doverie/internal/account"
+	"doverie/internal/fault"
+	"doverie/internal/httpx"
+	"doverie/internal/ui"
+)
+
+func (p *Account) documentForm(w http.ResponseWriter, r *http.Request) error {
+	a, err := p.of.Profile(r.Context(), httpx.VisitorOf(r).Account)
+	if err != nil {
+		return err
+	}
+	if a.Level == account.Confirmed {
+		return fault.New(fault.Refused, "fault.account.confirmed", nil)
+	}
+	in := account.DocumentInput{Citizenship: a.Citizenship, Kind: a.Document.Kind}
+	return p.kit.Page(w, r, p.documentPage(r, in, nil), httpx.Section(pathProfile))
+}
+
+func (p *Account) document(w http.ResponseWriter, r *http.Request) error {
+	form, err := httpx.Form(r)
+	if err != nil {
+		return err
+	}
+	who, err := caller(r, p.sessions)
+	if err != nil {
+		return err
+	}
+	in := account.DocumentInput{
+		BirthDate: strings.TrimSpace(form.Get("birth_date")), Citizenship: form.Get("citizenship"), SNILS: form.Get("snils"),
+		Kind: account.DocumentKind(form.Get("kind")), Number: form.Get("document"),
+	}
+	if _, err := p.of.EnterDocument(r.Context(), p.kit.Act(r), who, in); err != nil {
+		if errs, ok := httpx.FormErrors(err, "snils"); ok {
+			return p.kit.FormAgain(w, r, p.documentPage(r, in, kindFirst(errs)), httpx.Section(pathProfile))
+		}
+		return err
+	}
+	return httpx.Redirect(w, r, pathProfile+"?done=document")
+}
+
+// kindFirst puts what is wrong with the kind of document at the question, and not at the number.
+func kindFirst(errs ui.Errors) ui.Errors {
+	for i, e := range errs {
+		if e.Field == "document" && e.Text.Key() == "fault.document.kind" {
+			errs[i].Field = "kind"
+		}
+	}
+	return errs
+}
+
+func (p *Account) documentPage(r *http.Request, in account.DocumentInput, errs ui.Errors) ui.AccountDocument {
+	const dateMax, snilsMax, numberMax = 10, 20, 30
+	kinds := ui.Radios{Name: "kind", Legend: ui.K("account.document.kind"), Chosen: string(in.Kind)}
+	for _, k := range account.DocumentKinds() {
+		kinds.Options = append(kinds.Options, ui.Option{Value: string(k), Label: ui.K("account.document.kind." + string(k))})
+	}
+	return ui.AccountDocument{
+		Errors: errs, Citizenship: in.Citizenship, Countries: countries(httpx.Lang(r)),
+		Birth: ui.TextField{
+			Name: "birth_date", Label: ui.K("account.document.birth"), Hint: ui.K("account.document.birth.hint"), Value: in.BirthDate,
+			Autocomplete: "bday", MaxLength: dateMax, Short: true,
+		}.Check(errs),
+		SNILS: ui.TextField{
+			Name: "snils", Label: ui.K("account.document.snils"), Hint: ui.K("account.document.snils.hint"), Value: in.SNILS,
+			Autocomplete: "off", InputMode: "numeric", MaxLength: snilsMax, Short: true,
+		}.Check(errs),
+		Kind: kinds.Check(errs),
+		Number: ui.TextField{
+			Name: "document", Label: ui.K("account.document.number"), Hint: ui.K("account.document.number.hint"), Value: in.Number,
+			Autocomplete: "off", MaxLength: numberMax, Short: true,
+		}.Check(errs),
+	}
+}
+
+// countries lists every country in the reader's language, Russia first.
+func countries(lang string) []ui.Country {
+	var out []ui.Country
+	for first := 'A'; first <= 'Z'; first++ {
+		for second := 'A'; second <= 'Z'; second++ {
+			region, err := language.ParseRegion(string([]rune{first, second}))
+			if err != nil || !region.IsCountry() {
+				continue
+			}
+			code := region.ISO3()
+			if code == "RUS" || code == "ZZZ" || slices.ContainsFunc(out, func(c ui.Country) bool { return c.Code == code }) {
+				continue
+			}
+			if _, wrong := account.ParseCitizenship(code); wrong != "" {
+				continue
+			}
+			out = append(out, ui.Country{Code: code, Name: countryName(lang, code)})
+		}
+	}
+	order := collate.New(language.Make(lang))
+	slices.SortFunc(out, func(a, b ui.Country) int { return order.CompareString(a.Name, b.Name) })
+	return append([]ui.Country{{Code: "RUS", Name: countryName(lang, "RUS")}}, out...)
+}
+
+// countryName is the country of an ISO 3166 alpha-3 code in the reader's language.
+func countryName(lang, alpha3 string) string {
+	region, err := language.ParseRegion(alpha3)
+	if err != nil {
+		return alpha3
+	}
+	return cmp.Or(display.Regions(language.Make(lang)).Name(region), alpha3)
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"rsc.io/qr"
+
+	"doverie/internal/account"
+	"doverie/internal/fault"
+	"doverie/internal/httpx"
+	"doverie/internal/ui"
+)
+
+const pathTOTP = "/settings/safety/totp"
+
+func (p *Security) totpForm(w http.ResponseWriter, r *http.Request) error {
+	a, err := p.of.Profile(r.Context(), httpx.VisitorOf(r).Account)
+	if err != nil {
+		return err
+	}
+	page := ui.SecurityTOTP{}
+	if a.TOTP.Enrolled() {
+		page.On = a.TOTP.ConfirmedAt
+	}
+	return p.kit.Page(w, r, page, httpx.Section(pathSecurity))
+}
+
+// enrol makes a key and shows it, once: it is kept sealed and never leaves again.
+func (p *Security) enrol(w http.ResponseWriter, r *http.Request) error {
+	who, err := caller(r, p.sessions)
+	if err != nil {
+		return err
+	}
+	offer, err := p.of.EnrolTOTP(r.Context(), p.kit.Act(r), who)
+	if err != nil {
+		return err
+	}
+	page := p.awaitingTOTP(nil)
+	if page.Key, err = keyPicture(offer); err != nil {
+		return err
+	}
+	return p.kit.Page(w, r, page, httpx.Section(pathSecurity))
+}
+
+func (p *Security) awaitingTOTP(errs ui.Errors) ui.SecurityTOTP {
+	return ui.SecurityTOTP{
+		Errors: errs, Waiting: true, Life: p.policy.RegistrationTTL,
+		Code: ui.CodeField{Name: "code", Way: ui.ByApp, Does: ui.K("security.totp.code.does")}.Check(errs),
+	}
+}
+
+// keyPicture draws the key's address as a QR code. The dark modules are one path, so that the picture
+// is part of the page and is fetched and cached by nobody.
+func keyPicture(offer account.TOTPOffer) (ui.TOTPKey, error) {
+	const quiet = 4 // light modules around the picture (ISO/IEC 18004)
+	code, err := qr.Encode(offer.URI, qr.M)
+	if err != nil {
+		return ui.TOTPKey{}, fmt.Errorf("draw the key of a code generator: %w", err)
+	}
+	var path strings.Builder
+	for y := range code.Size {
+		for x := 0; x < code.Size; {
+			run := 0
+			for code.Black(x+run, y) {
+				run++
+			}
+			if run > 0 {
+				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
+			}
+			x += run + 1
+		}
+	}
+	return ui.TOTPKey{
+		Text: offer.Text, Size: code.Size + 2*quiet, Path: path.String(),
+		URI: template.URL(offer.URI), //nolint:gosec // made by package secret from our own key, no part of it is typed by anybody
+	}, nil
+}
+
+// confirmForm is where a lost form comes back to, for example after a repeated check.
+func (p *Security) confirmForm(w http.ResponseWriter, r *http.Request) error {
+	return httpx.Redirect(w, r, pathTOTP)
+}
+
+func (p *Security) confirm(w http.ResponseWriter, r *http.Request) error {
+	form, err := httpx.Form(r)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(form.Get("code")) == "" {
+		return p.kit.FormAgain(w, r, p.awaitingTOTP(emptyCode()), httpx.Section(pathSecurity))
+	}
+	who, err := caller(r, p.sessions)
+	if err != nil {
+		return err
+	}
+	err = p.of.ConfirmTOTP(r.Context(), p.kit.Act(r), who, form.Get("code"))
+	switch f := fault.Of(err); {
+	case err == nil:
+		return httpx.Redirect(w, r, pathSecurity+"?done=totp-on")
+	case f.Key == "fault.totp.wrong" || f.Kind == fault.Limited || f.Kind == fault.Conflict:
+		// The key is already in the application: another code of it is all that is needed.
+		errs, _ := httpx.FormErrors(err, "code")
+		return p.kit.FormAgain(w, r, p.awaitingTOTP(errs), httpx.Section(pathSecurity))
+	}
+	return err
+}
+
+func (p *Security) removeTOTP(w http.ResponseWriter, r *http.Request) error {
+	who, err := caller(r, p.sessions)
+	if err != nil {
+		return err
+	}
+	if err := p.of.RemoveTOTP(r.Context(), p.kit.Act(r), who); err != nil {
+		return err
+	}
+	return httpx.Redirect(w, r, pathSecurity+"?done=totp-off")
+}
