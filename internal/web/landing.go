@@ -36,7 +36,7 @@ func (p *Landing) MountHome(mux *http.ServeMux, citizens *httpx.Gate) {
 }
 
 func (p *Landing) home(w http.ResponseWriter, r *http.Request) error {
-	return p.kit.Page(w, r, ui.Home{Person: httpx.VisitorOf(r).Name, SignIn: p.gate.SignIn, Register: "/registration"})
+	return p.kit.Page(w, r, ui.Home{Person: httpx.VisitorOf(r).Name, SignIn: p.gate.SignIn, Register: RegisterPath})
 }
 
 func (p *Landing) help(w http.ResponseWriter, r *http.Request) error {

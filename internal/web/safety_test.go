@@ -140,7 +140,7 @@ func TestEverySafetyPageInBothLanguages(t *testing.T) {
 			{"frozen, waiting", pathFrozen, fakeSafety{freezing: guarded, waits: true, waiting: here}, frozenVera, ">47<"},
 			{"frozen, elsewhere", pathFrozen, fakeSafety{freezing: guarded, waits: true, waiting: elsewhere}, frozenVera, `action="/safety/unfreeze/cancel"`},
 			{"thawed", pathFrozen, fakeSafety{freezing: trust.Freezing{Now: noon}}, frozenVera, `action="/sign-out"`},
-			{"home", "/", fakeSafety{}, httpx.Visitor{}, `href="/registration"`},
+			{"home", "/", fakeSafety{}, httpx.Visitor{}, `href="/register"`},
 			{"home, signed in", "/", fakeSafety{}, vera, `href="/settings/account"`},
 			{"help", "/help", fakeSafety{}, httpx.Visitor{}, `href="/recovery"`},
 			{"landing", "/landing/trusted_contact", fakeSafety{}, httpx.Visitor{}, "https://doverie.test/settings/safety/trusted-contacts"},
