@@ -44,7 +44,9 @@ type Machine[S, E any] struct {
 // of state has not exactly one event for this object, and when the machine is not pure.
 func (m Machine[S, E]) Walk(t *testing.T) string {
 	t.Helper()
-	m.complete(t)
+	for _, what := range m.missing(t) {
+		t.Error(what)
+	}
 	var rows []row
 	var n notes
 	for _, v := range m.Variants {
@@ -64,15 +66,16 @@ func (m Machine[S, E]) Walk(t *testing.T) string {
 	return render(columns, rows) + n.String()
 }
 
-func (m Machine[S, E]) complete(t *testing.T) {
+// missing names every declared state without a sample and every declared event type without a variant.
+func (m Machine[S, E]) missing(t *testing.T) []string {
 	t.Helper()
-	var states []string
+	var out, states []string
 	for _, s := range m.Samples {
 		states = append(states, m.StateOf(s.Value))
 	}
 	for _, declared := range Constants(t, m.Dir, m.State) {
 		if !slices.Contains(states, declared) {
-			t.Errorf("no sample of state %q of %s", declared, m.State)
+			out = append(out, fmt.Sprintf("no sample of state %q of %s", declared, m.State))
 		}
 	}
 	var events []string
@@ -81,9 +84,10 @@ func (m Machine[S, E]) complete(t *testing.T) {
 	}
 	for _, declared := range Receivers(t, m.Dir, m.Marker) {
 		if !slices.Contains(events, declared) {
-			t.Errorf("no variant of event %s", declared)
+			out = append(out, "no variant of event "+declared)
 		}
 	}
+	return out
 }
 
 func (m Machine[S, E]) cell(t *testing.T, s Sample[S], v Variant[S, E], n *notes) string {
@@ -193,6 +197,18 @@ func describe(t *testing.T, e effect.Effect) string {
 		return "pending changes purged"
 	case effect.ConfirmPhone:
 		return "phone of " + e.Account + " confirmed"
+	case effect.ChangePhone:
+		return "phone of " + e.Account + " changed"
+	case effect.LosePhone:
+		return "phone of " + e.Account + " lost"
+	case effect.RemoveFactor:
+		return "code generator off"
+	case effect.SetQuorum:
+		return "quorum " + strconv.Itoa(e.Quorum)
+	case effect.CloseAccount:
+		return "account closed"
+	case effect.TellGuardians:
+		return "message " + e.Kind + " to the guarding contacts"
 	case effect.TellSystems:
 		return "systems told " + e.What
 	}

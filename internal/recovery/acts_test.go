@@ -218,7 +218,7 @@ func (w *world) randomLink() {
 	case 4:
 		w.settle("withdraw", w.links.Withdraw(ctx, by(p), p.id, l.ID))
 	case 5, 6:
-		w.settle("remove", w.links.Remove(ctx, by(p), p.id, l.ID, w.flip(30, "quiet")))
+		w.settle("remove", w.links.Remove(ctx, by(p), p.id, l.ID, w.flip(50, "quiet")))
 	case 7:
 		who := []*person{p, h}[w.choose(2, "who stays")]
 		w.settle("stay", w.links.Stay(ctx, by(who), who.id, l.ID))

@@ -17,7 +17,7 @@ import (
 // database node is a promise of the stores, and tested with them. What belongs here is that nobody is
 // told "done" before the commit, and that a lost commit leaves nothing behind.
 
-var steps = flag.Int("steps", 250_000, "random steps of the property tests, all together")
+var steps = flag.Int("steps", 120_000, "random steps of the property tests, all together")
 
 const (
 	properties = 10  // tests that share the steps

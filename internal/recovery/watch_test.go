@@ -89,6 +89,12 @@ func (w *world) look() {
 	if len(w.approvals) > 0 {
 		a := w.approvals[w.recent(len(w.approvals), "request")]
 		w.lookAtRequest(a)
+		for _, a := range w.approvals { // a quiet exit is rare: look whenever there is one
+			if l := w.model.links[w.linkAt(a.Link)]; l.State == trust.Leaving && l.Quiet {
+				w.lookAtRequest(a)
+				break
+			}
+		}
 	}
 	if len(w.browsers) > 0 {
 		b := w.browsers[w.recent(len(w.browsers), "page")].secret
