@@ -23,6 +23,7 @@ type ContactsHome struct {
 	Invitations []Notice
 	Guards      []ContactCard
 	Empty       EmptyState // instead of Guards
+	Guarded     bool       // somebody accepted: there is whom to rehearse with
 	CanAdd      bool
 	Why         []Text // why nobody can be added now
 	Guarding    []ContactCard
@@ -102,3 +103,17 @@ func (ContactRemove) Template() string { return "contacts_remove.html" }
 
 // Title is the page's title.
 func (p ContactRemove) Title() Text { return K("contacts.remove.title", "Name", p.Name) }
+
+// ContactRehearsal offers a rehearsal, or shows the one that waits for the contact.
+type ContactRehearsal struct {
+	Wait    time.Duration // how long a request waits
+	Waiting bool
+	Until   time.Time
+	Match   MatchNumber // empty in every browser but the one that started it
+}
+
+// Template is the page's file.
+func (ContactRehearsal) Template() string { return "contacts_rehearsal.html" }
+
+// Title is the page's title.
+func (ContactRehearsal) Title() Text { return K("contacts.rehearsal.title") }

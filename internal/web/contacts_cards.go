@@ -74,6 +74,7 @@ func contactsPage(s trust.Standing, links []trust.LinkView, invitations []trust.
 			page.Former = append(page.Former, formerRow(v))
 		case v.Side == trust.PrincipalSide:
 			page.Guards = append(page.Guards, guardCard(v, s.Now, p))
+			page.Guarded = page.Guarded || v.Link.Guards()
 		case v.Side == trust.ContactSide:
 			page.Guarding = append(page.Guarding, guardingCard(v, s.Now))
 		}

@@ -45,6 +45,7 @@ type cabinet struct {
 	lists   *lists
 	says    *decisions
 	freezer *freezer
+	stage   *stage
 }
 
 // Visitor makes the cabinet its own book of sessions.
@@ -77,7 +78,7 @@ func open(t *testing.T) *cabinet {
 	}
 	c := &cabinet{
 		t: t, who: httpx.Visitor{Account: "me", Session: "s1", Name: "Алексей И.", SteppedUp: true}, assets: assets,
-		links: &links{standing: trust.Standing{Now: now}}, lists: &lists{}, says: &decisions{}, freezer: &freezer{},
+		links: &links{standing: trust.Standing{Now: now}}, lists: &lists{}, says: &decisions{}, freezer: &freezer{}, stage: &stage{},
 	}
 	gate := kit.Gate(httpx.Gate{Cookie: "session", SignIn: "/sign-in", StepUp: "/step-up", Look: c})
 	mux := http.NewServeMux()
@@ -85,6 +86,7 @@ func open(t *testing.T) *cabinet {
 	web.Contacts{Kit: kit, Links: c.links, Views: c.lists, Policy: p}.Mount(mux, gate)
 	web.Invitations{Kit: kit, Links: c.links, Views: c.lists, Policy: p}.Mount(mux, gate)
 	web.Approvals{Kit: kit, Decisions: c.says, Protect: c.freezer, Views: c.lists, Policy: p}.Mount(mux, gate)
+	web.Rehearsals{Kit: kit, Protect: c.stage, Policy: p}.Mount(mux, gate)
 	c.handler = kit.Wrap(mux)
 	return c
 }
@@ -435,4 +437,50 @@ func TestInvitations(t *testing.T) {
 	c.leads(c.ask("/invitations/i1/accept", url.Values{}), home+"?done=accepted")
 	c.links.err, c.links.invitation.ExpiresAt = nil, now
 	c.looks("invitations-lapsed", "/invitations/i1", nil, http.StatusConflict)
+}
+
+// stage answers for trust.Protect in a rehearsal.
+type stage struct {
+	waiting trust.WaitingAction
+	ok      bool
+	err     error
+	calls   []string
+}
+
+func (s *stage) Rehearse(_ context.Context, _ effect.Act, who, session string) (string, error) {
+	s.calls = append(s.calls, "rehearse "+who+" "+session)
+	return "r1", s.err
+}
+
+func (s *stage) Waiting(_ context.Context, _, _ string, kind trust.ActionKind) (trust.WaitingAction, bool, error) {
+	return s.waiting, s.ok && kind == trust.ActionRehearsal, nil
+}
+
+func (s *stage) GiveUp(_ context.Context, _ effect.Act, who, id string) error {
+	s.calls = append(s.calls, "give up "+who+" "+id)
+	return s.err
+}
+
+func TestRehearsal(t *testing.T) {
+	const path = home + "/rehearsal"
+	c := open(t)
+	if html := c.looks("contacts-rehearsal", path, nil, http.StatusOK); !strings.Contains(html, "Начать тренировку") || strings.Contains(html, "match-number") {
+		t.Error("before the start there is an offer and no number")
+	}
+	c.leads(c.ask(path, url.Values{}), path)
+	c.leads(c.ask(path+"/end", url.Values{}), home) // nothing to end
+	c.stage.ok, c.stage.waiting = true, trust.WaitingAction{Now: now, Match: "47", Action: trust.Action{ID: "r1", ExpiresAt: now.Add(11 * time.Hour)}}
+	if html := c.looks("contacts-rehearsal-waits", path, nil, http.StatusOK); !strings.Contains(html, ">47<") {
+		t.Error("the browser that started it shows the number")
+	}
+	c.stage.waiting.Match = ""
+	if html := c.looks("contacts-rehearsal-elsewhere", path, nil, http.StatusOK); strings.Contains(html, "match-number") {
+		t.Error("another browser shows no number")
+	}
+	c.leads(c.ask(path+"/end", url.Values{}), home)
+	if got := strings.Join(c.stage.calls, ";"); got != "rehearse me s1;give up me r1" {
+		t.Errorf("asked %q", got)
+	}
+	c.stage.err = fault.New(fault.Refused, "fault.action.no_contact", nil)
+	c.looks("contacts-rehearsal-nobody", path, url.Values{}, http.StatusForbidden)
 }
