@@ -119,7 +119,7 @@ func (a Approvals) settle(w http.ResponseWriter, r *http.Request, err error) err
 // whyNotice is the sentence the address asks for; an unknown one says nothing.
 func whyNotice(r *http.Request) ui.Notice {
 	switch why := r.URL.Query().Get("why"); why {
-	case "moved", "unable", "code_over", "frozen":
+	case "moved", "unable", "code_over", "code_soon", "frozen":
 		return ui.Notice{Tone: ui.Info, Text: ui.K("approvals.notice." + why)}
 	}
 	return ui.Notice{}

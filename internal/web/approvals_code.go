@@ -43,7 +43,9 @@ func (a Approvals) codeForm(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/confirm")
 	}
-	return a.Kit.Page(w, r, codePage(q, left, nil), httpx.Section(contactsHome))
+	page := codePage(q, left, nil)
+	page.Notice = whyNotice(r)
+	return a.Kit.Page(w, r, page, httpx.Section(contactsHome))
 }
 
 func (a Approvals) code(w http.ResponseWriter, r *http.Request) error {

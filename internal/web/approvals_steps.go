@@ -162,6 +162,9 @@ func (a Approvals) confirm(w http.ResponseWriter, r *http.Request) error {
 	case fault.Is(err, fault.Conflict), fault.HasKey(err, "fault.trust.not_eligible"):
 		return a.settle(w, r, err)
 	}
+	if _, live := a.codeLeft(r, q); live && fault.HasKey(err, "fault.code.too_soon") { // the code he has is still good
+		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/code?why=code_soon")
+	}
 	if errs, ok := httpx.FormErrors(err, "send"); ok {
 		return a.Kit.FormAgain(w, r, confirmPage(q, ui.Notice{}, errs), httpx.Section(contactsHome))
 	}

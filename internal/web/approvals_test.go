@@ -295,6 +295,8 @@ func TestCode(t *testing.T) {
 	c.leads(c.ask("/approvals/a1/code", url.Values{"code": {"1"}}, cookie), "/approvals/a1?why=unable")
 	c.leads(c.ask("/approvals/a1/confirm", url.Values{}), "/approvals/a1?why=unable")
 	c.says.err = fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": 40 * time.Second})
+	c.leads(c.ask("/approvals/a1/confirm", url.Values{}, cookie), "/approvals/a1/code?why=code_soon")
+	c.looks("approvals-code-soon", "/approvals/a1/code?why=code_soon", nil, http.StatusOK, cookie)
 	c.looks("approvals-confirm-soon", "/approvals/a1/confirm", url.Values{}, http.StatusUnprocessableEntity)
 	c.says.err = fault.New(fault.Refused, "fault.code.other_live", nil)
 	c.looks("approvals-confirm-other", "/approvals/a1/confirm", url.Values{}, http.StatusUnprocessableEntity)
