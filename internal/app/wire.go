@@ -170,6 +170,7 @@ func (a *App) mount(c Config) {
 		web.NewHistory(a.Kit, a.Store),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
+		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Policy: c.Policy},
 		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
