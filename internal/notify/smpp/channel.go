@@ -113,10 +113,8 @@ func (c *Channel) session() *session {
 	return c.current
 }
 
-// bound waits for a session, at most ConnectTimeout.
+// bound waits for a session.
 func (c *Channel) bound(ctx context.Context) (*session, error) {
-	t := time.NewTimer(c.c.ConnectTimeout)
-	defer t.Stop()
 	for {
 		c.mu.Lock()
 		s, changed := c.current, c.changed
@@ -127,9 +125,7 @@ func (c *Channel) bound(ctx context.Context) (*session, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-t.C:
-			return nil, errNotBound
+			return nil, fmt.Errorf("%w: %w", errNotBound, ctx.Err())
 		}
 	}
 }
@@ -188,27 +184,50 @@ func reference(l notify.Letter) byte {
 	return sum[0]
 }
 
-// part submits part n (from 0) once.
+// turn waits for a session with room in its window, and for the rate. The caller gives the room back with free.
+func (c *Channel) turn(ctx context.Context) (s *session, free func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, c.c.ConnectTimeout)
+	defer cancel()
+	for {
+		if s, err = c.bound(waiting); err != nil {
+			return nil, nil, err
+		}
+		select {
+		case s.window <- struct{}{}:
+		case <-s.done:
+			continue
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		free = func() { <-s.window }
+		select {
+		case <-c.pace.permits:
+			return s, free, nil
+		case <-s.done:
+			free()
+		case <-ctx.Done():
+			free()
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// part submits part n (from 0), once: a session that ends before anything is written is no attempt.
 func (c *Channel) part(ctx context.Context, l notify.Letter, phone string, text encoded, n int) (notify.Outcome, error) {
-	s, err := c.bound(ctx)
-	if err != nil {
-		return notify.Postponed, err
+	for {
+		s, free, err := c.turn(ctx)
+		if err != nil {
+			return notify.Postponed, err
+		}
+		outcome, err := c.submit(ctx, s, l, phone, text, n)
+		free()
+		if !errors.Is(err, errNotWritten) {
+			return outcome, err
+		}
 	}
-	select {
-	case s.window <- struct{}{}:
-		defer func() { <-s.window }()
-	case <-s.done:
-		return notify.Postponed, errNotBound
-	case <-ctx.Done():
-		return notify.Postponed, ctx.Err()
-	}
-	select {
-	case <-c.pace.permits:
-	case <-s.done:
-		return notify.Postponed, errNotBound
-	case <-ctx.Done():
-		return notify.Postponed, ctx.Err()
-	}
+}
+
+func (c *Channel) submit(ctx context.Context, s *session, l notify.Letter, phone string, text encoded, n int) (notify.Outcome, error) {
 	m := message{
 		source: c.source, dest: address{ton: tonInternational, npi: npiISDN, value: phone},
 		coding: text.coding, text: text.parts[n],
@@ -232,7 +251,7 @@ func (c *Channel) part(ctx context.Context, l notify.Letter, phone string, text 
 	p, err := s.ask(ctx, submitSM, m.bytes(), s.submitted(l, n+1, len(text.parts)))
 	switch {
 	case errors.Is(err, errNotWritten):
-		return notify.Postponed, errNotBound
+		return notify.Postponed, err
 	case err != nil:
 		c.report("no answer", err)
 		return notify.Unknown, err

@@ -135,6 +135,7 @@ func TestTextsArriveAsWritten(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			wait(t, "the parts", func() bool { return len(centre.Submits("")) >= parts })
 			for name, c := range texts {
 				checkParts(t, name, centre.Submits(phones[name]), c.text, c.coding, c.parts)
 			}
@@ -217,6 +218,15 @@ func TestBindModesAndGoodbye(t *testing.T) {
 			t.Error("bound after the end")
 		}
 	}
+	wait(t, "two goodbyes", func() bool {
+		n := 0
+		for _, e := range centre.Events() {
+			if e.Event == "unbind" {
+				n++
+			}
+		}
+		return n == 2
+	})
 	seen := map[string]int{}
 	for _, e := range centre.Events() {
 		seen[e.Event+e.Mode]++
@@ -260,6 +270,7 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, outcome, err)
 		}
 	}
+	wait(t, "the good one", func() bool { return centre.Text("+79160000001") != "" })
 	if got := centre.Submits("+79160000002"); len(got) != 0 || centre.Text("+79160000001") != "Привет" {
 		t.Errorf("%+v", got)
 	}

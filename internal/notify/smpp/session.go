@@ -125,6 +125,7 @@ func (s *session) bind() error {
 
 // end breaks the session once; whoever waits for an answer is woken.
 func (s *session) end(err error) {
+	s.c.withdraw(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
@@ -182,19 +183,30 @@ func (s *session) ask(ctx context.Context, c command, body []byte, answered func
 	case <-t.C:
 		why = errors.New("the time-out")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case p := <-q.reply: // it came in the same moment
+	if p, ok := s.giveUp(q); ok {
 		return p, nil
+	}
+	return pdu{}, fmt.Errorf("%w: %w", errNoAnswer, why)
+}
+
+// giveUp leaves a question to a late answer, unless the answer came in this very moment.
+func (s *session) giveUp(q *question) (pdu, bool) {
+	s.mu.Lock()
+	select {
+	case p := <-q.reply:
+		s.mu.Unlock()
+		return p, true
 	default:
 	}
 	q.late = true
-	if s.missing++; s.missing > 2*s.c.c.Window && s.err == nil {
-		go s.end(errDeaf) // end takes the lock held here
+	s.missing++
+	deaf := s.missing > 2*s.c.c.Window
+	s.mu.Unlock()
+	if deaf {
+		s.end(errDeaf)
 	}
 	ring(s.probe)
-	return pdu{}, fmt.Errorf("%w: %w", errNoAnswer, why)
+	return pdu{}, false
 }
 
 func ring(bell chan struct{}) {
