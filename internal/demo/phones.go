@@ -23,13 +23,13 @@ type Phones struct {
 	Device *notify.DevPhone
 	Site   string   // address of the site: links to it can be pressed
 	People []Person // shown first and by name; other addresses follow
-	Clock  bool     // the pages offer to set the clock forward
+	Clock  bool     // the page of all phones offers to set the clock forward
 }
 
 // How much one page shows, newest first.
 const (
 	shownOfOne = 60
-	shownOfAll = 4
+	shownOfAll = 6
 	refresh    = 4 // seconds, without JavaScript
 	aliveEvery = 15 * time.Second
 )
@@ -55,7 +55,7 @@ func (p Phones) one(w http.ResponseWriter, r *http.Request) error {
 	key := r.PathValue("key")
 	for _, o := range p.owners() {
 		if o.key == key {
-			return p.Kit.Page(w, r, ui.DemoPhonePage{Phone: p.phone(o, shownOfOne), Clock: p.Clock}, httpx.Live(PhonesPath+"/stream", refresh))
+			return p.Kit.Page(w, r, ui.DemoPhonePage{Phone: p.phone(o, shownOfOne)}, httpx.Live(PhonesPath+"/stream", refresh))
 		}
 	}
 	return fault.New(fault.NotFound, "fault.not_found", nil)

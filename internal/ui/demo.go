@@ -41,7 +41,6 @@ func (DemoPhones) Title() Text { return K("demo.phones.title") }
 // DemoPhonePage is one person's phone and mailbox.
 type DemoPhonePage struct {
 	Phone DemoPhone
-	Clock bool
 }
 
 // Template names the page's file.
