@@ -28,6 +28,8 @@ const (
 	AccountConfirmed  Kind = "account.confirmed"
 	AccountFrozen     Kind = "account.frozen"
 	AccountThawed     Kind = "account.thawed"
+	AccountClosed     Kind = "account.closed"
+	GuardFalling      Kind = "guard.falling" // a switched-off guard still guards for a while
 	PasswordChanged   Kind = "password.changed"
 	FactorChanged     Kind = "factor.changed"
 	PhoneChanged      Kind = "phone.changed"
@@ -52,6 +54,7 @@ const (
 	TrustResigned       Kind = "trust.resigned"
 	TrustSuspended      Kind = "trust.suspended"
 	TrustResumed        Kind = "trust.resumed"
+	TrustHealth         Kind = "trust.health" // once a year: who guards you
 )
 
 // Notices about approvals and recoveries.
@@ -151,11 +154,13 @@ var registry = map[Kind]Spec{
 	AccountThawed:     own(mayStop),
 	PasswordChanged:   own(mayStop),
 	FactorChanged:     own(mayStop),
-	PhoneChanged:      own(mayStop),
+	AccountClosed:     own(neverStops),
+	GuardFalling:      own(mayStop, "until").twoSided().onAction().asking("request"),
+	PhoneChanged:      own(mayStop).twoSided(),
 	EmailChanged:      own(mayStop),
 	EmailRequested:    own(mayStop),
 	DocumentEntered:   own(mayStop),
-	SessionNewDevice:  own(mayStop),
+	SessionNewDevice:  own(mayStop).twoSided(),
 	SessionsEnded:     own(mayStop),
 	HoldEnded:         own(neverStops).optional(),
 
@@ -170,6 +175,7 @@ var registry = map[Kind]Spec{
 	TrustResigned:       about(contact).twoSided(),
 	TrustSuspended:      about(contact).twoSided(),
 	TrustResumed:        about(contact).twoSided().optional(),
+	TrustHealth:         own(neverStops, "who"),
 
 	ApprovalAsked:        about(principal).onAction().withButton("request"),
 	ActionRejected:       about(contact).onAction().stops(mayStop).asking("request"),

@@ -53,6 +53,9 @@ func plausible(spec Spec) map[string]string {
 	if spec.Person != "" || spec.TwoSided || slices.Contains(spec.Needs, "first_name") {
 		args["first_name"] = "Вера П."
 	}
+	if slices.Contains(spec.Needs, "who") {
+		args["who"] = "Алексей, Мария"
+	}
 	if spec.HasCode() {
 		args["code"] = "123456"
 		delete(args, "device")

@@ -28,7 +28,7 @@ type Channel struct {
 	tls    *tls.Config
 	source address
 	pace   *pacer
-	taken  *memory
+	taken  *notify.Taken
 
 	mu        sync.Mutex
 	current   *session
@@ -160,7 +160,7 @@ func (c *Channel) Deliver(ctx context.Context, l notify.Letter) (notify.Outcome,
 	if err != nil {
 		return notify.Refused, err
 	}
-	for done := c.taken.taken(l.Key); ; { // what an earlier attempt has sent is not sent again
+	for done := c.taken.Parts(l.Key); ; { // what an earlier attempt has sent is not sent again
 		if done >= len(text.parts) {
 			return notify.Accepted, nil
 		}

@@ -124,7 +124,7 @@ func New(c Config) (*Channel, error) {
 	if c.Report == nil {
 		c.Report = func(Event) {}
 	}
-	ch := &Channel{c: c, source: sourceAddress(c.Sender), pace: newPacer(), changed: make(chan struct{}), taken: newMemory(rememberedKeys)}
+	ch := &Channel{c: c, source: sourceAddress(c.Sender), pace: newPacer(), changed: make(chan struct{}), taken: notify.NewTaken()}
 	if c.TLS {
 		ch.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: orElse(c.ServerName, host)}
 		if c.CAFile != nil {

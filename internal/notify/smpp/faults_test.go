@@ -299,16 +299,3 @@ func TestLettersThatCannotGo(t *testing.T) {
 		}
 	}
 }
-
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory(3)
-	for i := range 10 {
-		m.add(fmt.Sprint(i), 1)
-		m.add("", 1)
-	}
-	m.add("9", 2)
-	m.add("9", 1)
-	if len(m.parts) != 3 || m.taken("6") != 0 || m.taken("7") != 1 || m.taken("9") != 2 || m.taken("") != 0 {
-		t.Errorf("%v", m.parts)
-	}
-}

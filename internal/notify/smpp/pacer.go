@@ -2,7 +2,6 @@ package smpp
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -64,41 +63,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// rememberedKeys bounds the memory of what was taken; the oldest key goes first.
-const rememberedKeys = 8192
-
-// memory knows how many parts of which letter the centre has taken.
-type memory struct {
-	mu    sync.Mutex
-	parts map[string]int
-	order []string
-	next  int
-}
-
-func newMemory(size int) *memory {
-	return &memory{parts: make(map[string]int, size), order: make([]string, size)}
-}
-
-// add notes that the first n parts of the key's letter were taken. Without a key nothing can be noted.
-func (m *memory) add(key string, n int) {
-	if key == "" {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if known, ok := m.parts[key]; ok {
-		m.parts[key] = max(known, n)
-		return
-	}
-	delete(m.parts, m.order[m.next])
-	m.parts[key], m.order[m.next] = n, key
-	m.next = (m.next + 1) % len(m.order)
-}
-
-func (m *memory) taken(key string) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.parts[key]
 }

@@ -403,7 +403,7 @@ func (s *session) submitted(l notify.Letter, part, parts int) func(pdu, bool) {
 		if p.command != submitSMResp || p.status != OK {
 			return
 		}
-		s.c.taken.add(l.Key, part)
+		s.c.taken.Add(l.Key, part)
 		id, err := parseMessageID(p.body)
 		if id = canonicalID(id); err != nil || id == "" {
 			return
