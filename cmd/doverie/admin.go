@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"doverie/internal/account"
 	"doverie/internal/app"
@@ -63,7 +62,7 @@ func (cmd adminConfirmCommand) Run(c console) error {
 		if err := a.Accounts.Confirm(c.ctx, byCommand, who.ID); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.out, "confirmed: %s, %s\n", who.FullName(), who.ID)
+		c.say("confirmed: %s, %s", who.FullName(), who.ID)
 		return nil
 	})
 }
@@ -83,7 +82,7 @@ func (cmd adminThawCommand) Run(c console) error {
 		if err := a.Protect.ThawInPerson(c.ctx, byCommand, who.ID); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.out, "thawed: %s, %s\n", who.FullName(), who.ID)
+		c.say("thawed: %s, %s", who.FullName(), who.ID)
 		return nil
 	})
 }

@@ -69,7 +69,7 @@ func TestConfigErrorsNameTheirKey(t *testing.T) {
 		want string   // begins a line of the error
 	}{
 		{add: "listne = \"127.0.0.1:1\"", want: "listne: no such key"},
-		{add: "[messages]\ndevelopmnet = true", want: "messages.developmnet: no such key"},
+		{add: "[messages]\ndevel = true", want: "messages.devel: no such key"},
 		{add: "[policy]\nrecovery_wiat = \"1h\"", want: "policy.recovery_wiat: no such key"},
 		{add: "[policy]\nrecovery_wait = \"1 hour\"", want: "policy.recovery_wait: \"1 hour\" is not a duration"},
 		{add: "[policy]\nrecovery_wait = \"1000h\"", want: "policy.recovery_wait: 1000h0m0s is outside"},

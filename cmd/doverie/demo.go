@@ -49,7 +49,7 @@ func (cmd demoCommand) Run(c console) error {
 		return errors.Join(err, s.close())
 	}
 	s.serve(l, s.app.Handler())
-	fmt.Fprintf(c.out, "The demonstration is at %s\nStop it with Ctrl+C. Its data are in %s.\n", site, cmd.Data)
+	c.say("The demonstration is at %s\nStop it with Ctrl+C. Its data are in %s.", site, cmd.Data)
 	return errors.Join(s.run(c.ctx), s.app.Close())
 }
 
@@ -95,7 +95,7 @@ func (cmd demoCommand) build(c console, site *url.URL, log *slog.Logger) (*app.A
 
 // demoKeys reads the master key, or makes it at the first start.
 func demoKeys(path string) (*secret.Keyring, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // in the folder the caller named
 	switch {
 	case errors.Is(err, fs.ErrExist):
 	case err != nil:

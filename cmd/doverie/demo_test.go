@@ -103,7 +103,7 @@ func (b *browser) do(method, path string, form url.Values) {
 var (
 	markup = regexp.MustCompile(`(?s)<svg.*?</svg>|<[^>]*>`)
 	spaces = regexp.MustCompile(`\s+`)
-	code   = regexp.MustCompile(`\b(\d{6}|\d{3}[ -]\d{3}|\d\d-\d\d-\d\d)\b`)
+	code   = regexp.MustCompile(`\b(\d{6}|\d{3}[ \x{a0}-]\d{3}|\d\d-\d\d-\d\d)\b`)
 	number = regexp.MustCompile(`class="match-number"><span aria-hidden="true">(\d\d)<`)
 	first  = regexp.MustCompile(`(?s)<li class="(?:sms|mail)">(.*?)</li>`)
 )
@@ -140,7 +140,7 @@ func (s *stage) code(key string, act func()) string {
 	for range 200 {
 		if now := newest(); now != before {
 			if m := code.FindStringSubmatch(now); m != nil {
-				return strings.NewReplacer(" ", "", "-", "").Replace(m[1])
+				return strings.NewReplacer(" ", "", "\u00a0", "", "-", "").Replace(m[1])
 			}
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -211,7 +211,7 @@ func (cmd migrateCommand) Run(c console) error {
 		err = db.Migrate(c.ctx)
 	}
 	if err == nil {
-		fmt.Fprintf(c.out, "schema %d → %d (%s)\n", before, program, db.Engine())
+		c.say("schema %d → %d (%s)", before, program, db.Engine())
 	}
 	return errors.Join(err, db.Close())
 }

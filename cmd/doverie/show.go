@@ -27,13 +27,14 @@ func (cmd policyCommand) Run(c console) error {
 		}
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tVALUE\tBOUNDS\tMEANING")
+	table := console{out: w}
+	table.say("KEY\tVALUE\tBOUNDS\tMEANING")
 	for _, e := range p.Entries() {
 		bounds := ""
 		if e.Min != "" {
 			bounds = e.Min + "–" + e.Max
 		}
-		fmt.Fprintf(w, "policy.%s\t%s\t%s\t%s\n", e.Key, e.Value, bounds, e.Doc)
+		table.say("policy.%s\t%s\t%s\t%s", e.Key, e.Value, bounds, e.Doc)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -70,17 +71,19 @@ func (cmd auditVerifyCommand) Run(c console) error {
 		return errors.Join(err, db.Close())
 	}
 	if !report.Intact() {
-		fmt.Fprintf(c.out, "BROKEN: event %d: %s; %d events before it are intact\n", report.FirstBad, report.Fault, report.Count)
+		c.say("BROKEN: event %d: %s; %d events before it are intact", report.FirstBad, report.Fault, report.Count)
 		return errors.Join(errFindings, db.Close())
 	}
-	fmt.Fprintf(c.out, "intact: %d events, head %x\n", report.Count, report.Head.Hash)
-	fmt.Fprintln(c.out, "Keep the head outside this machine: a whole database set back to an older copy shows by it alone.")
+	c.say("intact: %d events, head %x", report.Count, report.Head.Hash)
+	c.say("Keep the head outside this machine: a whole database set back to an older copy shows by it alone.")
 	return db.Close()
 }
 
 type versionCommand struct{}
 
 // Run prints what the Go tool wrote into the program.
+//
+//nolint:unparam // every command may fail; this one has nothing that could
 func (versionCommand) Run(c console) error {
 	version, revision, goVersion := "unknown", "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -91,7 +94,7 @@ func (versionCommand) Run(c console) error {
 			}
 		}
 	}
-	fmt.Fprintf(c.out, "doverie %s%s %s, rules %s\n", version, revision, goVersion, policy.Default().Version)
+	c.say("doverie %s%s %s, rules %s", version, revision, goVersion, policy.Default().Version)
 	return nil
 }
 

@@ -29,5 +29,5 @@ func (a *App) mountHealth(mux *http.ServeMux) {
 func plain(w http.ResponseWriter, status int, words string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, words+"\n") //nolint:errcheck // a reader who went away is no failure of ours
+	_, _ = io.WriteString(w, words+"\n") // a reader who went away is no failure of ours
 }

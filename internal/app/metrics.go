@@ -51,7 +51,7 @@ func newMetrics(to prometheus.Registerer, db *store.Store) (*metrics, error) {
 
 // observe counts an answer. A live page's stream is open as long as somebody looks at it: its time says nothing.
 func (m *metrics) observe(pattern string, status int, took time.Duration) {
-	if strings.HasSuffix(pattern, "/stream") || strings.HasSuffix(pattern, "/live") {
+	if strings.HasSuffix(pattern, "/stream") || strings.HasSuffix(pattern, "/events") && !strings.HasPrefix(pattern, "GET /settings/") {
 		return
 	}
 	if pattern == "" {

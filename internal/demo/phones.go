@@ -2,6 +2,7 @@ package demo
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (p Phones) stream(w http.ResponseWriter, r *http.Request) error {
 			err = s.Alive()
 		}
 		if err != nil {
-			return nil //nolint:nilerr // the reader went away
+			return nil // the reader went away
 		}
 	}
 }
@@ -133,6 +134,9 @@ func (p Phones) phone(o owner, limit int) ui.DemoPhone {
 	return shown
 }
 
+// groups are the halves of a code, which must not part at the end of a line.
+var groups = regexp.MustCompile(`\b(\d{3}) (\d{3})\b`)
+
 // lines splits a text and finds the addresses of this site in it.
 func (p Phones) lines(body string) []ui.DemoLine {
 	var out []ui.DemoLine
@@ -141,7 +145,7 @@ func (p Phones) lines(body string) []ui.DemoLine {
 		if text == "" {
 			continue
 		}
-		line := ui.DemoLine{Text: text}
+		line := ui.DemoLine{Text: groups.ReplaceAllString(text, "$1\u00a0$2")}
 		if at := strings.Index(text, p.Site+"/"); p.Site != "" && at >= 0 {
 			link, _, _ := strings.Cut(text[at:], " ")
 			line.Text, line.Link = strings.TrimSpace(text[:at]), strings.TrimPrefix(link, p.Site)
