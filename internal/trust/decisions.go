@@ -14,10 +14,20 @@ import (
 // Decisions is the contact's side of every guarded action: one method a human act. The web never
 // offers a step that is not its turn, and the machine refuses it if someone asks all the same (T29).
 type Decisions struct {
-	Circles Circles
-	Codes   Codes
-	Keys    *secret.Keyring
-	Policy  policy.Policy
+	Circles  Circles
+	Codes    Codes
+	Passkeys ApprovalKeys
+	Keys     *secret.Keyring
+	Policy   policy.Policy
+}
+
+// ApprovalKeys lets a contact prove himself by his passkey; session.Passkeys has it. bound is CodeBound.
+type ApprovalKeys interface {
+	// BeginApproval makes the options for the contact's browser.
+	BeginApproval(ctx context.Context, act effect.Act, contact, bound string) (options []byte, err error)
+	// ProveApproval checks the answer and returns what must be used up in the commit of the approval. It may be
+	// called again with the same answer; only one commit can use it up.
+	ProveApproval(ctx context.Context, act effect.Act, contact, bound string, answer []byte) ([]effect.Effect, error)
 }
 
 // Request is what a contact sees of one guarded action: never more (I9, T52).
@@ -55,6 +65,7 @@ func (s *Decisions) Request(ctx context.Context, contact, approvalID string) (Re
 	}
 	if g, ok := c.GuardianOf(contact); ok {
 		r.Link = g.Link.ForContact()
+		r.OwnPhone = g.Contact.Phone
 		r.AbleFrom, r.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
 	}
 	return r, nil
@@ -157,16 +168,64 @@ func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, sessio
 	if !s.Keys.SameCode(secret.Approval, bound, typed, try.Hash) {
 		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
 	}
-	_, err = s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
-		e := Confirmed{CodeID: try.CodeID, Session: session}
+	return s.confirm(ctx, act, contact, approvalID, Confirmed{CodeID: try.CodeID, Session: session})
+}
+
+// confirm is the yes of a contact who has proven himself: whether he may say it is read in this transaction (T24).
+func (s *Decisions) confirm(ctx context.Context, act effect.Act, contact, approvalID string, e Confirmed) error {
+	_, err := s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
+		e.Unable = []Reason{LinkNotGuarding}
 		if g, ok := c.GuardianOf(contact); ok {
 			_, e.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
-		} else {
-			e.Unable = []Reason{LinkNotGuarding}
 		}
 		return e, nil
 	})
 	return err
+}
+
+// matched reads the request for a proof by passkey: it must be the contact's own, and his last step.
+func (s *Decisions) matched(ctx context.Context, contact, approvalID string) (Circle, error) {
+	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
+	switch {
+	case err != nil:
+		return c, err
+	case c.Approval.Contact != contact:
+		return c, only(c.Approval.Contact, contact)
+	case c.Approval.State != Matched || c.Subject == nil || !c.Subject.Decidable(c.Now):
+		return c, fault.New(fault.Conflict, "fault.approval.state_"+c.Approval.stateKey(), nil)
+	}
+	return c, nil
+}
+
+// BeginPasskey makes the options with which the contact's browser asks for his key: only at the last step, good
+// only in this session and for this request, and only for a contact who may approve now.
+func (s *Decisions) BeginPasskey(ctx context.Context, act effect.Act, contact, session, approvalID string) ([]byte, error) {
+	c, err := s.matched(ctx, contact, approvalID)
+	if err != nil {
+		return nil, err
+	}
+	g, ok := c.GuardianOf(contact)
+	if !ok {
+		return nil, NotEligible([]Reason{LinkNotGuarding})
+	}
+	if from, why := AbleFrom(g.Link, g.Contact, c.Now, s.Policy); len(why) > 0 || from.After(c.Now) {
+		return nil, NotEligible(why)
+	}
+	return s.Passkeys.BeginApproval(ctx, act, contact, CodeBound(approvalID, session))
+}
+
+// ApproveWithPasskey is the contact's yes with his passkey in place of the code. The key's answer is to a
+// challenge of this request and this session; it is used up in the commit of the approval, so that one answer
+// is one approval (I2), and eligibility is read in that transaction (T24).
+func (s *Decisions) ApproveWithPasskey(ctx context.Context, act effect.Act, contact, session, approvalID string, answer []byte) error {
+	if _, err := s.matched(ctx, contact, approvalID); err != nil {
+		return err
+	}
+	burn, err := s.Passkeys.ProveApproval(ctx, act, contact, CodeBound(approvalID, session), answer)
+	if err != nil {
+		return err
+	}
+	return s.confirm(ctx, act, contact, approvalID, Confirmed{Session: session, Passkey: true, Burn: burn})
 }
 
 // Reject is the contact's no: allowed at any step, and even after a yes, until the action is completed.
