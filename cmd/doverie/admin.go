@@ -62,7 +62,7 @@ func (cmd adminConfirmCommand) Run(c console) error {
 		if err := a.Accounts.Confirm(c.ctx, byCommand, who.ID); err != nil {
 			return err
 		}
-		c.say("confirmed: %s, %s", who.FullName(), who.ID)
+		c.sayf("confirmed: %s, %s", who.FullName(), who.ID)
 		return nil
 	})
 }
@@ -82,7 +82,7 @@ func (cmd adminThawCommand) Run(c console) error {
 		if err := a.Protect.ThawInPerson(c.ctx, byCommand, who.ID); err != nil {
 			return err
 		}
-		c.say("thawed: %s, %s", who.FullName(), who.ID)
+		c.sayf("thawed: %s, %s", who.FullName(), who.ID)
 		return nil
 	})
 }

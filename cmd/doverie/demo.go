@@ -49,7 +49,7 @@ func (cmd demoCommand) Run(c console) error {
 		return errors.Join(err, s.close())
 	}
 	s.serve(l, s.app.Handler())
-	c.say("The demonstration is at %s\nStop it with Ctrl+C. Its data are in %s.", site, cmd.Data)
+	c.sayf("The demonstration is at %s\nStop it with Ctrl+C. Its data are in %s.", site, cmd.Data)
 	return errors.Join(s.run(c.ctx), s.app.Close())
 }
 

@@ -40,7 +40,7 @@ func (cmd adminImportCommand) Run(c console) error {
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		c.say("%s", summary)
+		c.sayf("%s", summary)
 		if summary.run.Rejected > 0 {
 			return errFindings
 		}
@@ -86,7 +86,7 @@ func importPeople(c console, a *app.App, file io.ReadSeeker, name string, p *i18
 	refused := func(faults []account.ImportFault) {
 		bar.clear()
 		for _, f := range faults {
-			c.say("line %d: %s: %s", f.Line, f.Field.Name, p.Named(f.Field.Key, f.Field.Args))
+			c.sayf("line %d: %s: %s", f.Line, f.Field.Name, p.Named(f.Field.Key, f.Field.Args))
 		}
 	}
 	lines := lineReader{in: bufio.NewReaderSize(file, 64<<10)}
@@ -171,27 +171,27 @@ func (b *progress) show(read int64, run account.ImportRun) {
 	state := fmt.Sprintf("%3d %%  %d lines, %d refused", read*100/b.size, run.LastLine, run.Rejected)
 	if b.terminal {
 		full := int(read * barWidth / b.size)
-		b.draw("\r[%s%s] %s", strings.Repeat("#", full), strings.Repeat("·", barWidth-full), state)
+		b.drawf("\r[%s%s] %s", strings.Repeat("#", full), strings.Repeat("·", barWidth-full), state)
 		b.drawn = true
 		return
 	}
 	if tenth := read * 10 / b.size; tenth > b.shown {
 		b.shown = tenth
-		b.complain("%s", state)
+		b.complainf("%s", state)
 	}
 }
 
 // clear makes room for a line of its own.
 func (b *progress) clear() {
 	if b.drawn {
-		b.draw("\r\x1b[K")
+		b.drawf("\r\x1b[K")
 		b.drawn = false
 	}
 }
 
 func (b *progress) end() {
 	if b.drawn {
-		b.complain("")
+		b.complainf("")
 	}
 }
 

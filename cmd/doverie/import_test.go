@@ -125,6 +125,7 @@ func TestImportNamesEveryFault(t *testing.T) {
 // stopper ends the context when enough lines were reported.
 type stopper struct {
 	bytes.Buffer
+
 	after string
 	stop  context.CancelFunc
 }

@@ -50,16 +50,16 @@ type console struct {
 	terminal bool // err is a terminal: progress may be drawn over itself
 }
 
-// say prints a line of the command's answer. A reader who went away is no failure of the command.
-func (c console) say(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format+"\n", args...) }
+// sayf prints a line of the command's answer. A reader who went away is no failure of the command.
+func (c console) sayf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format+"\n", args...) }
 
-// complain prints a line beside the answer.
-func (c console) complain(format string, args ...any) {
+// complainf prints a line beside the answer.
+func (c console) complainf(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.err, format+"\n", args...)
 }
 
-// draw prints beside the answer without ending the line.
-func (c console) draw(format string, args ...any) { _, _ = fmt.Fprintf(c.err, format, args...) }
+// drawf prints beside the answer without ending the line.
+func (c console) drawf(format string, args ...any) { _, _ = fmt.Fprintf(c.err, format, args...) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -91,12 +91,12 @@ func run(args []string, c console) (code int) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
 		kong.Bind(c))
 	if err != nil {
-		c.complain("doverie: %v", err)
+		c.complainf("doverie: %v", err)
 		return exitFailed
 	}
 	command, err := parser.Parse(doubleDashes(args))
 	if err != nil {
-		c.complain("doverie: %v\ndoverie: see doverie -help", err)
+		c.complainf("doverie: %v\ndoverie: see doverie -help", err)
 		return exitUsage
 	}
 	return c.report(command.Run(c))
@@ -110,10 +110,10 @@ func (c console) report(err error) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	case errors.Is(err, errConfig):
-		c.complain("doverie: %v", err)
+		c.complainf("doverie: %v", err)
 		return exitUsage
 	}
-	c.complain("doverie: %v", words(err))
+	c.complainf("doverie: %v", words(err))
 	return exitFailed
 }
 

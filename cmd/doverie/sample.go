@@ -24,7 +24,7 @@ func (cmd adminSampleCommand) Run(c console) error {
 	}
 	seeded, err := writeSample(c.out, cmd.People, cmd.Faults, cmd.Seed)
 	for _, f := range seeded {
-		c.complain("line %d: %s: %s", f.Line, f.Field, f.Key)
+		c.complainf("line %d: %s: %s", f.Line, f.Field, f.Key)
 	}
 	return err
 }

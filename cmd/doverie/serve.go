@@ -120,8 +120,9 @@ type server struct {
 
 // listening is one address and what answers there.
 type listening struct {
-	listener net.Listener
 	*http.Server
+
+	listener net.Listener
 }
 
 // listen opens an address; nothing is served before run.
@@ -136,7 +137,7 @@ func (s *server) listen(address string) (net.Listener, error) {
 
 // serve names what answers on an address that was opened.
 func (s *server) serve(l net.Listener, h http.Handler) {
-	s.servers = append(s.servers, listening{l, &http.Server{
+	s.servers = append(s.servers, listening{listener: l, Server: &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}})
@@ -211,7 +212,7 @@ func (cmd migrateCommand) Run(c console) error {
 		err = db.Migrate(c.ctx)
 	}
 	if err == nil {
-		c.say("schema %d → %d (%s)", before, program, db.Engine())
+		c.sayf("schema %d → %d (%s)", before, program, db.Engine())
 	}
 	return errors.Join(err, db.Close())
 }

@@ -28,13 +28,13 @@ func (cmd policyCommand) Run(c console) error {
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	table := console{out: w}
-	table.say("KEY\tVALUE\tBOUNDS\tMEANING")
+	table.sayf("KEY\tVALUE\tBOUNDS\tMEANING")
 	for _, e := range p.Entries() {
 		bounds := ""
 		if e.Min != "" {
 			bounds = e.Min + "–" + e.Max
 		}
-		table.say("policy.%s\t%s\t%s\t%s", e.Key, e.Value, bounds, e.Doc)
+		table.sayf("policy.%s\t%s\t%s\t%s", e.Key, e.Value, bounds, e.Doc)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -71,11 +71,11 @@ func (cmd auditVerifyCommand) Run(c console) error {
 		return errors.Join(err, db.Close())
 	}
 	if !report.Intact() {
-		c.say("BROKEN: event %d: %s; %d events before it are intact", report.FirstBad, report.Fault, report.Count)
+		c.sayf("BROKEN: event %d: %s; %d events before it are intact", report.FirstBad, report.Fault, report.Count)
 		return errors.Join(errFindings, db.Close())
 	}
-	c.say("intact: %d events, head %x", report.Count, report.Head.Hash)
-	c.say("Keep the head outside this machine: a whole database set back to an older copy shows by it alone.")
+	c.sayf("intact: %d events, head %x", report.Count, report.Head.Hash)
+	c.sayf("Keep the head outside this machine: a whole database set back to an older copy shows by it alone.")
 	return db.Close()
 }
 
@@ -94,7 +94,7 @@ func (versionCommand) Run(c console) error {
 			}
 		}
 	}
-	c.say("doverie %s%s %s, rules %s", version, revision, goVersion, policy.Default().Version)
+	c.sayf("doverie %s%s %s, rules %s", version, revision, goVersion, policy.Default().Version)
 	return nil
 }
 

@@ -177,7 +177,10 @@ func TestInvitedIsParsed(t *testing.T) {
 	if err != nil || key != account.FoldName("Алена") || phone != "+79131234567" || !strings.HasSuffix(label, ", +7 ••• •••-45-67") {
 		t.Errorf("%q %q %q %v", key, phone, label, err)
 	}
-	_, _, _, err = parseInvited("", "123")
+	key, phone, label, err = parseInvited("", "123")
+	if key+phone+label != "" {
+		t.Errorf("something came of wrong fields: %q %q %q", key, phone, label)
+	}
 	f := fault.Of(err)
 	if f.Kind != fault.Invalid || len(f.Fields) != 2 || f.Fields[0].Name != "name" || f.Fields[1].Name != "phone" {
 		t.Errorf("two wrong fields: %v", err)
