@@ -187,7 +187,21 @@ func TestDemoAnswers(t *testing.T) {
 		if status, _ := get(t, site+"/demo/phones/nobody"); status != http.StatusNotFound {
 			t.Errorf("a phone of nobody: status %d", status)
 		}
+		// Somebody still looks at a live page: that must not keep the program from ending.
+		stream, err := http.Get(site + "/demo/phones/stream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hello, err := bufio.NewReader(stream.Body).ReadString('\n')
+		if err != nil || hello != "retry: 3000\n" || stream.Header.Get("Content-Type") != "text/event-stream" {
+			t.Errorf("the live page's stream begins with %q, %v", hello, err)
+		}
+		began := time.Now()
 		stop(t, cmd)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("ending took %s", took)
+		}
+		stream.Body.Close()
 	}
 	key, err := os.Stat(filepath.Join(data, "secret.key"))
 	if err != nil || key.Mode().Perm() != 0o600 {
