@@ -137,7 +137,7 @@ func (s *stage) code(key string, act func()) string {
 	}
 	before := newest()
 	act()
-	for range 200 {
+	for range 1200 { // a minute: the machine may be busy
 		if now := newest(); now != before {
 			if m := code.FindStringSubmatch(now); m != nil {
 				return strings.NewReplacer(" ", "", "\u00a0", "", "-", "").Replace(m[1])
