@@ -278,7 +278,7 @@ func (a *actor) approve(match string) {
 	a.picture("match")
 	a.submit()
 	a.stepUp()
-	a.submit() // send the code to my phone
+	a.submit()                         // send the code to my phone
 	a.See(i18n.MaskPhone(a.who.Phone)) // his own phone, and not all of it
 	a.picture("approval-code")
 	a.Fill("code", a.s.Code(a.who.Phone, notify.ApprovalCode))

@@ -157,6 +157,8 @@ func TestFraudFreezeLifted(t *testing.T) {
 		if got := s.accountState(s.Vera.ID); got != account.Open {
 			t.Fatalf("the account is %s", got)
 		}
+		vera.Go("/safety/frozen")
+		vera.Press(`main form[action="/sign-out"] button`)
 		vera.signIn(apptest.Password)
 		vera.At("/settings/account")
 	})
