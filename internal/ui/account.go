@@ -4,15 +4,16 @@ import "time"
 
 // AccountHome is «Профиль»: who the person is, and the ways to the sections.
 type AccountHome struct {
-	News    Notice // what was just done; may be empty
-	Warning Notice // what should be done soon; may be empty
-	Person  string
-	Level   Badge
-	Means   Text // what the level means, in plain words
-	Facts   Facts
-	Invite  bool // nobody guards the account, and the person may appoint somebody
-	Raise   NavLink
-	Cards   []SectionCard
+	News     Notice // what was just done; may be empty
+	Warning  Notice // what should be done soon; may be empty
+	Person   string
+	Level    Badge
+	Means    Text // what the level means, in plain words
+	HasEmail bool
+	Facts    Facts
+	Invite   bool // nobody guards the account, and the person may appoint somebody
+	Raise    NavLink
+	Cards    []SectionCard
 }
 
 // Template is the page's file.

@@ -83,6 +83,8 @@ func specimens() []specimen {
 		{"section-card", "badge", ui.SectionCard{Icon: "users", Title: words("Доверенный контакт"), Text: words("Кто поможет вернуть доступ"), Href: "#", Badge: ui.Badge{Tone: ui.Success, Text: words("Есть")}}},
 		{"rows", "some", ui.Rows{{Icon: "smartphone", Title: words("Chrome, Android"), Note: words("Москва, 5 минут назад"), Badge: ui.Badge{Tone: ui.Success, Text: words("Это устройство")}}, {Icon: "laptop", Title: words("Firefox, Windows"), Note: words("3 дня назад"), Href: "#", Facts: facts[:2]}}},
 		{"rows", "none", ui.Rows(nil)},
+		{"password-advice", "plain", nil}, {"code-help-words", "plain", ui.SecondFactor{Pause: time.Minute}},
+		{"signed-in", "here", ui.SignedIn{Icon: "smartphone", Device: words("Chrome, Android"), Current: true, Facts: facts[1:3]}},
 		{"pages", "middle", ui.Pages{Page: 2, Newer: "?page=1", Older: "?page=3"}}, {"pages", "one", ui.Pages{Page: 1}},
 	}
 }
@@ -157,7 +159,7 @@ func writeGallery(t *testing.T, lang, html string) {
 
 // TestGalleryIsComplete finds every component that is defined and not shown.
 func TestGalleryIsComplete(t *testing.T) {
-	inner := map[string]bool{"mark": true, "tone-word": true, "field-error": true, "described": true} // pieces of components
+	inner := map[string]bool{"mark": true, "tone-word": true, "field-error": true, "described": true, "next": true} // pieces of components
 	shown := map[string]bool{}
 	for _, s := range specimens() {
 		shown[s.name] = true

@@ -103,7 +103,8 @@ func guarding(links []trust.LinkView) int {
 func (p *Account) homePage(r *http.Request, a account.Account, guards int) ui.AccountHome {
 	page := ui.AccountHome{
 		Person: a.FullName(), Level: levelBadge(a.Level), Means: ui.K("account.means." + string(a.Level)), Facts: p.facts(r, a),
-		Invite: guards == 0 && a.Level == account.Confirmed,
+		HasEmail: a.EmailVerified(),
+		Invite:   guards == 0 && a.Level == account.Confirmed,
 		Cards: []ui.SectionCard{
 			{Icon: "lock", Title: ui.K("layout.nav.security"), Text: ui.K("account.card.security"), Href: pathSecurity},
 			guardCardOf(guards),

@@ -163,7 +163,7 @@ func (p *Registration) codePage(reg account.Registration, errs ui.Errors) ui.Reg
 	return ui.RegisterCode{
 		Errors: errs, Phone: reg.Phone, Pause: p.policy.CodeResend,
 		Code: ui.CodeField{
-			Name: "code", SentTo: account.ShowPhone(reg.Phone), Does: ui.K("register.code.does"), Timed: true,
+			Name: "code", SentTo: unbroken(account.ShowPhone(reg.Phone)), Does: ui.K("register.code.does"), Timed: true,
 			Left: reg.CodeSentAt.Add(p.policy.CodeTTL).Sub(p.now()),
 		}.Check(errs),
 	}

@@ -82,7 +82,7 @@ func (p *Security) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := homeOfSecurity(auth.Account, guarding(links), len(sessions), len(devices), p.now())
+	page := p.homePage(r, auth.Account, guarding(links), len(sessions), len(devices))
 	switch done := r.URL.Query().Get("done"); done {
 	case "password", "totp-on", "totp-off":
 		page.News = ui.Notice{Tone: ui.Success, Text: ui.K("security.done." + done)}
@@ -90,7 +90,7 @@ func (p *Security) home(w http.ResponseWriter, r *http.Request) error {
 	return p.kit.Page(w, r, page, httpx.Section(pathSecurity))
 }
 
-func homeOfSecurity(a account.Account, guards, sessions, devices int, now time.Time) ui.SecurityHome {
+func (p *Security) homePage(r *http.Request, a account.Account, guards, sessions, devices int) ui.SecurityHome {
 	app := ui.SectionCard{
 		Icon: "smartphone", Title: ui.K("security.card.totp"), Text: ui.K("security.card.totp.off"), Href: pathTOTP,
 	}
@@ -100,13 +100,13 @@ func homeOfSecurity(a account.Account, guards, sessions, devices int, now time.T
 	page := ui.SecurityHome{
 		Guard: guardCardOf(guards),
 		Cards: []ui.SectionCard{
-			{Icon: "key-round", Title: ui.K("security.card.password"), Text: ui.K("security.card.password.text", "At", a.PasswordChangedAt), Href: MustChangePath},
+			{Icon: "key-round", Title: ui.K("security.card.password"), Text: ui.K("security.card.password.text", "At", p.kit.Printer(r).Date(a.PasswordChangedAt)), Href: MustChangePath},
 			app,
 			{Icon: "laptop", Title: ui.K("security.card.sessions"), Text: ui.K("security.card.sessions.text", "Sessions", sessions, "Devices", devices), Href: pathSessions},
 			{Icon: "history", Title: ui.K("layout.nav.events"), Text: ui.K("account.card.events"), Href: pathEvents},
 		},
 	}
-	if a.OnHold(now) {
+	if a.OnHold(p.now()) {
 		page.Hold = a.HoldUntil
 	}
 	return page

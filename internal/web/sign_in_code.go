@@ -126,7 +126,7 @@ func secondFactor(st session.Step, next string, does ui.Text, p policy.Policy, n
 	}
 	if page.BySMS {
 		sent := st.ResendAt.Add(-p.CodeResend)
-		page.Code = ui.CodeField{Name: "code", SentTo: st.Phone, Does: does, Timed: true, Left: sent.Add(p.CodeTTL).Sub(now)}
+		page.Code = ui.CodeField{Name: "code", SentTo: unbroken(st.Phone), Does: does, Timed: true, Left: sent.Add(p.CodeTTL).Sub(now)}
 	}
 	page.Code = page.Code.Check(errs)
 	if i := slices.IndexFunc(st.Methods, func(m session.Method) bool { return m != st.Method }); i >= 0 {
@@ -134,6 +134,9 @@ func secondFactor(st session.Step, next string, does ui.Text, p policy.Policy, n
 	}
 	return page
 }
+
+// unbroken keeps a number on one line.
+func unbroken(number string) string { return strings.ReplaceAll(number, " ", "\u00a0") }
 
 func (p *SignIn) resend(w http.ResponseWriter, r *http.Request) error {
 	form, err := httpx.Form(r)
