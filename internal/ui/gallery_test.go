@@ -52,6 +52,10 @@ func specimens() []specimen {
 		{Icon: "key-round", Label: words("Недавние изменения"), Value: words("Пароль сменён вчера"), Tone: ui.Warning},
 		{Icon: "history", Label: words("Попыток сегодня"), Value: words("3"), Tone: ui.Danger},
 	}
+	letters := ui.DemoPhone{Name: "Вера Петровна", Messages: []ui.DemoMessage{
+		{From: "Доверие", At: noon, Lines: []ui.DemoLine{{Text: "Доверие: вход в вашу учётную запись. Код 123456."}}},
+		{Mail: true, From: "Доверие", Subject: "Вход с нового устройства", At: noon, Lines: []ui.DemoLine{{Text: "Это не я:", Link: "/safety/not-me"}}},
+	}}
 	return []specimen{
 		{"step", "first", ui.Step{Step: 1, Of: 5}}, {"step", "second", ui.Step{Step: 2, Of: 5}},
 		{"notice", "info", ui.Notice{Tone: ui.Info, Text: words("Приглашение ждёт ответа.")}},
@@ -85,6 +89,8 @@ func specimens() []specimen {
 		{"rows", "none", ui.Rows(nil)},
 		{"password-advice", "plain", nil}, {"code-help-words", "plain", ui.SecondFactor{Pause: time.Minute}},
 		{"signed-in", "here", ui.SignedIn{Icon: "smartphone", Device: words("Chrome, Android"), Current: true, Facts: facts[1:3]}},
+		{"demo-clock", "of a demonstration", "/"},
+		{"demo-messages", "an SMS and a mail", letters}, {"demo-lines", "of a mail", letters.Messages[1]},
 		{"pages", "middle", ui.Pages{Page: 2, Newer: "?page=1", Older: "?page=3"}}, {"pages", "one", ui.Pages{Page: 1}},
 	}
 }
