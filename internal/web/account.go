@@ -27,23 +27,18 @@ type Profiles interface {
 	VerifyEmail(ctx context.Context, act effect.Act, token string) error
 }
 
-// Guards lists a person's links; the trust store has it.
-type Guards interface {
-	LinksOf(ctx context.Context, account string) ([]trust.LinkView, error)
-}
-
 // Account is «Профиль»: who the person is, how sure we are of it, and the ways to the other sections.
 type Account struct {
 	kit      *httpx.Kit
 	of       Profiles
 	sessions Authenticator
-	guards   Guards
+	guards   OwnLinks
 	policy   policy.Policy
 	now      func() time.Time
 }
 
 // NewAccount prepares the pages.
-func NewAccount(kit *httpx.Kit, of Profiles, sessions Authenticator, guards Guards, p policy.Policy, now func() time.Time) *Account {
+func NewAccount(kit *httpx.Kit, of Profiles, sessions Authenticator, guards OwnLinks, p policy.Policy, now func() time.Time) *Account {
 	return &Account{kit: kit, of: of, sessions: sessions, guards: guards, policy: p, now: now}
 }
 

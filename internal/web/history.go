@@ -135,13 +135,13 @@ func eventNote(e audit.Event, me string, voice *i18n.Printer) ui.Text {
 }
 
 func eventIcon(kind string) string {
-	family, _, _ := strings.Cut(kind, ".")
-	switch {
-	case kind == "account.frozen" || kind == "account.thawed":
+	switch kind {
+	case "account.frozen", "account.thawed":
 		return "snowflake"
-	case kind == "session.ended" || kind == "session.ended_everywhere":
+	case "session.ended", "session.ended_everywhere":
 		return "log-out"
 	}
+	family, _, _ := strings.Cut(kind, ".")
 	switch family {
 	case "session", "sign_in":
 		return "lock"

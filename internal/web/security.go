@@ -38,14 +38,14 @@ type Security struct {
 	kit      *httpx.Kit
 	of       Credentials
 	sessions SessionLists
-	guards   Guards
+	guards   OwnLinks
 	policy   policy.Policy
 	now      func() time.Time
 	cookie   string // of the session
 }
 
 // NewSecurity prepares the pages.
-func NewSecurity(kit *httpx.Kit, of Credentials, sessions SessionLists, guards Guards, p policy.Policy, now func() time.Time) *Security {
+func NewSecurity(kit *httpx.Kit, of Credentials, sessions SessionLists, guards OwnLinks, p policy.Policy, now func() time.Time) *Security {
 	return &Security{kit: kit, of: of, sessions: sessions, guards: guards, policy: p, now: now}
 }
 
