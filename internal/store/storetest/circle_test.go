@@ -321,52 +321,6 @@ func TestThePhoneHoldsOneApprovalCodeAndNoOther(t *testing.T) {
 	})
 }
 
-// Approve, reject, expire, disown, resign, remove, freeze at once: one winner, the others are told so (I3, T23).
-func TestOneOutcomeWins(t *testing.T) {
-	rounds := 40
-	if testing.Short() {
-		rounds = 5
-	}
-	w := newWorld(t, storetest.Postgres(t))
-	for n := range rounds {
-		ctx := t.Context()
-		vera := w.Add(t, 2*n+1, storetest.Person{Given: "Вера", PasswordHash: "old"})
-		alexey := w.Add(t, 2*n+2, storetest.Person{Given: "Алексей"})
-		link := w.linked(vera, alexey)
-		browser, approval := w.asked(vera, alexey)
-		code := w.walked(browser, alexey, approval)
-		id := w.only(`SELECT id FROM recoveries WHERE account_id = $1`, vera.ID)
-		errs := storetest.Parallel(6, func(i int) error {
-			switch i {
-			case 0:
-				return w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, code)
-			case 1:
-				return w.decisions.Reject(ctx, person, alexey.ID, approval, trust.ReasonFraud)
-			case 2:
-				return w.recovery.Disown(ctx, person, vera.ID)
-			case 3:
-				return w.links.Resign(ctx, person, alexey.ID, link)
-			case 4:
-				return w.protect.Freeze(ctx, person, vera.ID, trust.FrozenBySelf)
-			default:
-				return w.recovery.Cancel(ctx, person, browser)
-			}
-		})
-		for i, err := range errs {
-			if err != nil && fault.Of(err).Kind == fault.Internal {
-				t.Fatalf("round %d, actor %d: %v", n, i, err)
-			}
-		}
-		state := w.only(`SELECT state FROM recoveries WHERE id = $1`, id)
-		ends := w.Count(t, `SELECT COUNT(seq) FROM events WHERE object = $1 AND kind IN
-			('recovery.rejected', 'recovery.disowned', 'recovery.cancelled', 'recovery.locked_out', 'recovery.expired')`, "recovery:"+id)
-		if state == "awaiting_contact" || ends != 1 {
-			t.Fatalf("round %d: state %s with %d ends (%v)", n, state, ends, errs)
-		}
-	}
-	w.auditClean()
-}
-
 // auditClean proves that the chain of events is whole.
 func (w *world) auditClean() {
 	w.t.Helper()
