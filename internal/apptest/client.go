@@ -221,5 +221,5 @@ func (c *Client) FinishRecovery(who account.Account, password string) {
 	c.t.Helper()
 	c.Want(c.Post("/recovery/finish/send"), "/recovery/finish")
 	c.Want(c.Post("/recovery/finish", "code", c.w.Code(who.Phone, notify.RecoveryFinishCode)), "/recovery")
-	c.Want(c.Post("/recovery/password", "password", password), "/recovery/done")
+	c.Want(c.Post("/recovery/password", "password", password), "/recovery")
 }

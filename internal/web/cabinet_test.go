@@ -274,3 +274,28 @@ func TestEveryEventHasWords(t *testing.T) {
 		}
 	}
 }
+
+// TestProfileAfterABadDay: the hold after a recovery, and a number that somebody else has now.
+func TestProfileAfterABadDay(t *testing.T) {
+	t.Parallel()
+	w := apptest.New(t, "sqlite", apptest.Options{})
+	vera := w.AddFamily().Vera
+	applicant := w.Client()
+	applicant.StartRecovery(vera)
+	applicant.FinishRecovery(vera, apptest.NewPassword)
+	c := newCitizen(t, w)
+	c.SignIn(vera, apptest.NewPassword)
+	c.sees("/settings/account", "Доступ недавно восстановили", "24 ноября")
+	c.sees("/settings/safety/login", "Доступ недавно восстановили")
+	c.sees("/settings/safety/events", "Доступ вернули, теперь пароль новый", "Это были вы?")
+	c.StepUp(vera, apptest.NewPassword)
+	c.again("/settings/account/email", apptest.Form("email", "new@example.test"), "Опасные действия пока закрыты")
+	for _, lang := range i18n.Languages() {
+		c.whole("a key during the hold", c.Do(http.MethodPost, "/settings/safety/totp", apptest.Form(), in(lang)), http.StatusForbidden)
+	}
+
+	heir := newCitizen(t, w)
+	heir.Post("/register", "family", "Зимин", "given", "Олег", "phone", vera.Phone, "password", apptest.Password)
+	heir.Want(heir.Post("/register/code", "code", w.Code(vera.Phone, notify.RegisterCode)), "/settings/account")
+	c.sees("/settings/account", "Этот номер теперь у другого человека")
+}
