@@ -89,7 +89,8 @@ type Guard struct {
 	Quorum      int       // the principal's choice
 	Asks        int       // times contacts were asked for this principal in the last 24 h
 	RecoveredAt time.Time // newest completed recovery of the account; zero: never
-	WaitUntil   time.Time // end of a quiet exit that is running, or zero (DOMAIN §4.10)
+	WaitUntil   time.Time // end of the wait while a quiet exit runs, or zero (DOMAIN §4.10)
+	SimChanged  bool      // the phone's SIM changed lately: that phone alone proves nothing (T06)
 }
 
 // Needed is how many approvals the guard wants: the quorum, but never more than there are links.
@@ -114,9 +115,11 @@ type (
 	}
 	// CodeSent issues the code of the present step: the first (proving) or the second (approved).
 	CodeSent struct{ Code Code }
-	// Proven is the right first code. Cast carries names and the stop code for the messages.
+	// Proven is the right first code. SNILS tells that the right one was typed as well. Cast carries names
+	// and the stop code for the messages.
 	Proven struct {
 		CodeID string
+		SNILS  bool
 		Guard  Guard
 		Cast   trust.Cast
 	}
@@ -129,10 +132,12 @@ type (
 	CodeMissed struct{}
 	// SecondCode is the right second code.
 	SecondCode struct{ CodeID string }
-	// PasswordSet completes it. Guarding is how many links guard at this moment.
+	// PasswordSet completes it. Guarding is how many links guard at this moment; Quiet tells that one of
+	// them is on a quiet way out (DOMAIN §4.10).
 	PasswordSet struct {
 		Hash     string
 		Guarding int
+		Quiet    bool
 		Cast     trust.Cast
 	}
 	// DisownedByOwner is the principal's "this is not me".
@@ -269,6 +274,10 @@ func (r Recovery) sendCode(now time.Time, p policy.Policy, c Code) (Recovery, []
 }
 
 func (r Recovery) prove(now time.Time, p policy.Policy, e Proven) (Recovery, []effect.Effect, error) {
+	if !e.SNILS && (r.Channel == effect.Email || e.Guard.SimChanged) {
+		// Neither a mailbox nor a phone whose SIM has just changed proves anything alone (DOMAIN §2, §5.2).
+		return r, nil, fault.BadFields(fault.Field{Name: "snils", Key: "fault.recovery.snils"})
+	}
 	out := []effect.Effect{effect.UseCode{ID: e.CodeID}}
 	if r.Channel == effect.SMS {
 		out = append(out, effect.ConfirmPhone{Account: r.Account, At: now})
@@ -286,7 +295,7 @@ func (r Recovery) prove(now time.Time, p policy.Policy, e Proven) (Recovery, []e
 	case g.Frozen:
 		return lock(WhyFrozen)
 	case !g.RecoveredAt.IsZero() && !g.RecoveredAt.Before(r.StartedAt):
-		return lock(WhyRecovered)
+		return lock(WhyRecovered, n.tell("recovery.cancelled", n.Account, e.Cast, nil))
 	case now.Before(g.LockedUntil):
 		return lock(WhyLocked)
 	case !n.Guarded:
@@ -323,6 +332,10 @@ func (r Recovery) votedFor(now time.Time, p policy.Policy, v trust.Vote) (Recove
 		return n, []effect.Effect{n.record("recovery.approval_counted", nil)}, nil
 	}
 	n.State, n.ExpiresAt = Approved, now.Add(p.RecoveryFinish)
+	if r.ExpiresAt.After(r.ProvenAt.Add(p.RecoveryWait)) {
+		// A quiet exit runs: the password waits for its end (see complete), and so must this state.
+		n.ExpiresAt = r.ExpiresAt.Add(p.RecoveryFinish)
+	}
 	return n, []effect.Effect{
 		n.record("recovery.approved", nil),
 		effect.Arm{Timer: TimerExpire, Object: n.ID, At: n.ExpiresAt},
@@ -348,7 +361,8 @@ func (r Recovery) contactLost(now time.Time, e ContactLost) (Recovery, []effect.
 	if e.Able >= r.Needed {
 		return r, nil, nil
 	}
-	return r.end(now, LockedOut, WhyContactLeft)
+	n, out, err := r.end(now, LockedOut, WhyContactLeft)
+	return n, append(out, r.tell("recovery.cancelled", r.Account, trust.Cast{}, nil)), err
 }
 
 func (r Recovery) secondCode(now time.Time, e SecondCode) (Recovery, []effect.Effect, error) {
@@ -364,7 +378,12 @@ func (r Recovery) secondCode(now time.Time, e SecondCode) (Recovery, []effect.Ef
 func (r Recovery) complete(now time.Time, p policy.Policy, e PasswordSet) (Recovery, []effect.Effect, error) {
 	if !r.Guarded && e.Guarding > 0 {
 		// I1: a link that appeared meanwhile guards from its first second.
-		return r.end(now, LockedOut, WhyGuarded)
+		n, out, err := r.end(now, LockedOut, WhyGuarded)
+		return n, append(out, r.tell("recovery.cancelled", r.Account, e.Cast, nil)), err
+	}
+	if from := r.ProvenAt.Add(p.RecoveryQuietWait); e.Quiet && now.Before(from) {
+		// Whoever fears a contact must have the time to notice what that contact has approved (DOMAIN §4.10).
+		return r, nil, fault.New(fault.Refused, "fault.recovery.too_early", fault.Args{"Until": from})
 	}
 	until := now.Add(p.Hold)
 	n, out, err := r.end(now, Completed, "completed")
@@ -490,6 +509,14 @@ func (r Recovery) WhenFrozen(now time.Time, p policy.Policy) (trust.Parent, []ef
 		return r, nil, nil
 	}
 	return parent(r.Apply(now, p, Frozen{}))
+}
+
+// WhenClosed ends the recovery: a closed account has no password to recover.
+func (r Recovery) WhenClosed(now time.Time, p policy.Policy) (trust.Parent, []effect.Effect, error) {
+	if r.late(now) {
+		return r, nil, nil
+	}
+	return parent(r.Apply(now, p, GivenUp{Reason: "account_closed"}))
 }
 
 func parent(r Recovery, out []effect.Effect, err error) (trust.Parent, []effect.Effect, error) {

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,14 +131,15 @@ func keepsPhoneQuiet(err error) bool {
 	return fault.HasKey(err, "fault.code.other_live") || fault.HasKey(err, "fault.code.too_many")
 }
 
-// mute keeps the rows of a code and takes away its message and its phone.
+// mute keeps the rows of a code and takes away its message and its phone. Nobody can enter it, not even
+// by luck: codes that were never sent must not give more guesses than those that were (T27).
 func mute(effs []effect.Effect) []effect.Effect {
 	var out []effect.Effect
 	for _, e := range effs {
 		switch e := e.(type) {
 		case effect.Send:
 		case effect.IssueCode:
-			e.Phone = ""
+			e.Phone, e.Hash = "", secret.HashToken(secret.Token())
 			out = append(out, e)
 		default:
 			out = append(out, e)
@@ -236,21 +238,18 @@ func (s *Service) Prove(ctx context.Context, act effect.Act, browser, typed, sni
 	if err != nil {
 		return err
 	}
-	if r.Channel == effect.Email {
-		same, err := s.Owners.SameSNILS(ctx, r.Account, snils)
-		if err != nil {
+	same := false
+	if snils != "" {
+		if same, err = s.Owners.SameSNILS(ctx, r.Account, snils); err != nil {
 			return err
-		}
-		if !same {
-			return fault.BadFields(fault.Field{Name: "snils", Key: "fault.recovery.snils"})
 		}
 	}
 	return s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
-		return s.prove(c, codeID)
+		return s.prove(c, codeID, same)
 	})
 }
 
-func (s *Service) prove(c trust.Circle, codeID string) (trust.Outcome, error) {
+func (s *Service) prove(c trust.Circle, codeID string, sameSNILS bool) (trust.Outcome, error) {
 	live, ok := c.Subject.(Recovery)
 	if !ok {
 		return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
@@ -260,14 +259,13 @@ func (s *Service) prove(c trust.Circle, codeID string) (trust.Outcome, error) {
 		LockedUntil: c.LockedUntil, Frozen: !c.FrozenAt.IsZero(), Guarding: len(c.Guardians),
 		Able: c.Able(deadline, s.Policy), Quorum: c.Quorum, Asks: c.Asks,
 		RecoveredAt: c.RecoveredAt,
+		SimChanged:  !c.Principal.SimChangedAt.IsZero() && c.Now.Before(c.Principal.SimChangedAt.Add(s.Policy.SimChangeQuiet)),
 	}
-	for _, g := range c.Guardians {
-		if g.Link.State == trust.Leaving && g.Link.Quiet { // DOMAIN §4.10
-			guard.WaitUntil = c.Now.Add(s.Policy.RecoveryQuietWait)
-		}
+	if quietExit(c) {
+		guard.WaitUntil = c.Now.Add(s.Policy.RecoveryQuietWait)
 	}
 	cast := c.Cast(s.Keys.StopCode(c.Principal.Account, c.Now))
-	next, effs, err := live.Apply(c.Now, s.Policy, Proven{CodeID: codeID, Guard: guard, Cast: cast})
+	next, effs, err := live.Apply(c.Now, s.Policy, Proven{CodeID: codeID, SNILS: sameSNILS, Guard: guard, Cast: cast})
 	if err != nil {
 		return trust.Outcome{}, err
 	}
@@ -302,6 +300,11 @@ func (s *Service) prove(c trust.Circle, codeID string) (trust.Outcome, error) {
 		out.Effects = append(out.Effects, more...)
 	}
 	return out, nil
+}
+
+// quietExit tells whether a contact who is feared is on his way out (DOMAIN §4.10).
+func quietExit(c trust.Circle) bool {
+	return slices.ContainsFunc(c.Guardians, func(g trust.Guardian) bool { return g.Link.State == trust.Leaving && g.Link.Quiet })
 }
 
 // Verify takes the second code, sent after the contact's approval to the principal's own phone.
@@ -343,7 +346,7 @@ func (s *Service) Complete(ctx context.Context, act effect.Act, browser, passwor
 		var out trust.Outcome
 		pending, _ := c.PendingOf(r.ID)
 		cast := c.Cast(s.Keys.StopCode(live.Account, c.Now))
-		if err := s.end(c, pending, live, PasswordSet{Hash: hash, Guarding: len(c.Guardians), Cast: cast}, "completed", &out); err != nil {
+		if err := s.end(c, pending, live, PasswordSet{Hash: hash, Guarding: len(c.Guardians), Quiet: quietExit(c), Cast: cast}, "completed", &out); err != nil {
 			return trust.Outcome{}, err
 		}
 		if refused {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"doverie/internal/effect"
+	"doverie/internal/fault"
 	"doverie/internal/flowtable"
 	"doverie/internal/policy"
 	"doverie/internal/recovery"
@@ -35,7 +36,7 @@ func started(account string, channel effect.Channel) recovery.Started {
 }
 
 func proven(g recovery.Guard) recovery.Proven {
-	return recovery.Proven{CodeID: "code", Guard: g, Cast: cast}
+	return recovery.Proven{CodeID: "code", SNILS: true, Guard: g, Cast: cast}
 }
 
 func vote(approved int, why trust.RejectReason) trust.Vote {
@@ -107,6 +108,9 @@ func variants() []variant {
 		{Name: "lock is over", Event: proven(guard(func(g *recovery.Guard) { g.LockedUntil = start.Add(2 * time.Minute) }))},
 		{Name: "recovered meanwhile", Event: proven(guard(func(g *recovery.Guard) { g.RecoveredAt = start.Add(time.Second) }))},
 		{Name: "recovered before", Event: proven(guard(func(g *recovery.Guard) { g.RecoveredAt = start.Add(-time.Second) }))},
+		{Name: "without the SNILS", Event: recovery.Proven{CodeID: "code", Guard: guard(nil), Cast: cast}},
+		{Name: "SIM changed, with the SNILS", Event: proven(guard(func(g *recovery.Guard) { g.SimChanged = true }))},
+		{Name: "SIM changed, without it", Event: recovery.Proven{CodeID: "code", Guard: guard(func(g *recovery.Guard) { g.SimChanged = true }), Cast: cast}},
 		{Name: "the first", Event: recovery.VotedFor{Vote: vote(1, "")}},
 		{Name: "the second", Event: recovery.VotedFor{Vote: vote(2, "")}},
 		{Name: "fraud", Event: recovery.VotedAgainst{Vote: vote(0, trust.ReasonFraud)}},
@@ -118,6 +122,7 @@ func variants() []variant {
 		{Event: recovery.SecondCode{CodeID: "code"}},
 		{Name: "no link guards", Event: recovery.PasswordSet{Hash: "hash", Cast: trust.Cast{Principal: "Вера"}}},
 		{Name: "a link guards", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Cast: cast}},
+		{Name: "a quiet exit runs", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Quiet: true, Cast: cast}},
 		{Event: recovery.DisownedByOwner{Cast: cast}},
 		{Event: recovery.GivenUp{Reason: "applicant"}},
 		{Event: recovery.Overtaken{By: "newer"}},
@@ -192,6 +197,31 @@ func TestQuietExitProlongsTheRequest(t *testing.T) {
 		g := guard(func(g *recovery.Guard) { g.WaitUntil = start.Add(wait) })
 		if got := must(sms, start, proven(g)).ExpiresAt.Sub(start); got != want {
 			t.Errorf("wait %s: lives %s, want %s", wait, got, want)
+		}
+	}
+}
+
+// What a feared contact has approved waits for the full time, and lives long enough to be finished then.
+func TestQuietExitDelaysThePassword(t *testing.T) {
+	sms := must(recovery.Recovery{}, start, started("principal", effect.SMS))
+	wait := start.Add(rules.RecoveryQuietWait)
+	awaiting := must(sms, start, proven(guard(func(g *recovery.Guard) { g.WaitUntil = wait })))
+	verified := must(must(awaiting, start.Add(time.Minute), recovery.VotedFor{Vote: vote(1, "")}), start.Add(2*time.Minute), recovery.SecondCode{CodeID: "code"})
+	set := recovery.PasswordSet{Hash: "hash", Guarding: 1, Quiet: true, Cast: cast}
+	for _, c := range []struct {
+		at   time.Time
+		e    recovery.PasswordSet
+		want recovery.State
+	}{
+		{start.Add(3 * time.Minute), set, recovery.Verified},
+		{wait.Add(-time.Microsecond), set, recovery.Verified},
+		{wait, set, recovery.Completed},
+		{wait.Add(rules.RecoveryFinish - time.Microsecond), set, recovery.Completed},
+		{start.Add(3 * time.Minute), recovery.PasswordSet{Hash: "hash", Guarding: 1, Cast: cast}, recovery.Completed}, // the exit was stopped
+	} {
+		next, effs, err := verified.Apply(c.at, rules, c.e)
+		if next.State != c.want || (c.want == recovery.Verified) != fault.HasKey(err, "fault.recovery.too_early") || err != nil && len(effs) > 0 {
+			t.Errorf("after %s: %s, %v", c.at.Sub(start), next.State, err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"doverie/internal/effect"
@@ -48,18 +49,20 @@ func (s *Service) View(ctx context.Context, browser string) (View, error) {
 		return View{}, err
 	}
 	v.Match = s.Keys.MatchNumber(r.ID)
+	asked, _ := c.PendingOf(r.ID)
 	for _, g := range c.Guardians {
+		if !slices.ContainsFunc(asked.Approvals, func(a trust.Approval) bool { return a.Contact == g.Contact.Account }) {
+			continue // became a contact after the request: nobody asked him
+		}
 		v.Contacts = append(v.Contacts, g.Contact.Given)
 		from, _ := trust.AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
 		if !from.IsZero() && (v.AbleFrom.IsZero() || from.Before(v.AbleFrom)) {
 			v.AbleFrom = from
 		}
 	}
-	if p, ok := c.PendingOf(r.ID); ok {
-		for _, a := range p.Approvals {
-			if a.State == trust.Approved {
-				v.Approved++
-			}
+	for _, a := range asked.Approvals {
+		if a.State == trust.Approved {
+			v.Approved++
 		}
 	}
 	return v, nil
