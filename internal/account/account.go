@@ -87,6 +87,7 @@ type Account struct {
 	MustChangePassword bool
 	FactorChangedAt    time.Time // second factor
 	TOTP               TOTP
+	Passkeys           int // live ones; package session has them
 
 	RecoveredAt         time.Time
 	HoldUntil           time.Time

@@ -66,8 +66,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, act effect.Act, c Caller, typ
 	return s.commit(ctx, act, now, Change{Before: &before, After: &after}, factorChanged(before.ID, "account.totp_enrolled", now)...)
 }
 
-// RemoveTOTP switches the generator off; SMS codes stay. Without a phone of one's own it is the last
-// second factor, and stays. Faults: StepUp, Refused ("fault.totp.none", "fault.totp.last", hold, freeze), Conflict.
+// RemoveTOTP switches the generator off; SMS codes and passkeys stay. Without a phone of one's own and a
+// passkey it is the last second factor, and stays. Faults: StepUp, Refused ("fault.totp.none", "fault.totp.last", hold, freeze), Conflict.
 func (s *Service) RemoveTOTP(ctx context.Context, act effect.Act, c Caller) error {
 	now := s.Now()
 	before, err := s.dangerous(ctx, c, now)
@@ -77,7 +77,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, act effect.Act, c Caller) erro
 	switch {
 	case !before.TOTP.Enrolled():
 		return fault.New(fault.Refused, "fault.totp.none", nil)
-	case !before.PhoneOwned():
+	case !before.PhoneOwned() && before.Passkeys == 0:
 		return fault.New(fault.Refused, "fault.totp.last", nil)
 	}
 	after := before

@@ -58,6 +58,7 @@ type App struct {
 	Passwords  *secret.Hasher
 	Accounts   *account.Service
 	Sessions   *session.Service
+	Passkeys   *session.Passkeys
 	Links      *trust.Links
 	Decisions  *trust.Decisions
 	Protect    *trust.Protect

@@ -11,6 +11,7 @@ import (
 	"doverie/internal/i18n"
 	"doverie/internal/jobs"
 	"doverie/internal/notify"
+	"doverie/internal/passkey"
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
 	"doverie/internal/session"
@@ -56,7 +57,9 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 	if a.metrics, err = newMetrics(c.Metrics, db); err != nil {
 		return nil, err
 	}
-	a.services(c)
+	if err := a.services(c); err != nil {
+		return nil, err
+	}
 	if err := a.background(c); err != nil {
 		return nil, err
 	}
@@ -68,11 +71,16 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 }
 
 // services builds the domain.
-func (a *App) services(c Config) {
+func (a *App) services(c Config) error {
+	name := cmp.Or(c.ServiceName, "Доверие")
+	keys, err := passkey.New(c.BaseURL, name)
+	if err != nil {
+		return err
+	}
 	a.Passwords = secret.NewHasher(c.Hashing)
 	a.Accounts = &account.Service{
 		Store: a.Store, Codes: a.Store, Limits: a.Store, Passwords: a.Passwords, Keys: c.Keys, Policy: c.Policy, Now: c.Now,
-		Issuer: cmp.Or(c.ServiceName, "Доверие"),
+		Issuer: name,
 	}
 	a.Sessions = &session.Service{
 		Store: a.Store, Codes: a.Store, Limits: a.Store, Passwords: a.Passwords, Keys: c.Keys, Policy: c.Policy, Now: c.Now,
@@ -81,13 +89,15 @@ func (a *App) services(c Config) {
 	a.Links = &trust.Links{
 		Circles: circles, Newcomers: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, ParseInvited: parseInvited,
 	}
-	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Passkeys = &session.Passkeys{Sessions: a.Sessions, Store: a.Store, Ceremonies: keys}
+	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Recoveries = &recovery.Service{
 		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts}, Attempts: circles, Limits: circles,
 		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
 	}
 	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
+	return nil
 }
 
 // background builds what happens without a click: messages and timers.
@@ -159,20 +169,24 @@ func (a *App) mount(c Config) {
 		Cookie: sessionCookie, SignIn: web.SignInPath, StepUp: web.StepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
 	})
 	mux, views := http.NewServeMux(), store.NewTrust(a.Store, c.Policy)
+	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Recoveries, c.Policy, c.Now)
+	stepUp := web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now)
+	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now)
 	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String())
 	for _, pages := range []family{
 		landing,
 		web.NewRegistration(a.Kit, a.Accounts, a.Sessions, c.Policy, c.Now),
-		web.NewSignIn(a.Kit, a.Sessions, a.Recoveries, c.Policy, c.Now),
-		web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now),
+		signIn,
+		stepUp,
+		web.NewPasskeys(a.Kit, a.Passkeys, a.Decisions, signIn, stepUp, security, c.Policy, c.Now),
 		web.NewAccount(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now),
-		web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now),
+		security,
 		web.NewHistory(a.Kit, a.Store),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
-		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Policy: c.Policy},
+		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy},
 		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
 	} {
 		pages.Mount(mux, gate)

@@ -69,6 +69,8 @@ type Options struct {
 	Front   app.Front
 	Hashing secret.HasherOptions // zero: cheap hashes
 	Quiet   bool                 // log warnings only
+
+	Localhost bool // people reach it as http://localhost, where browsers allow passkeys, and not by its IP address
 }
 
 // New starts the server on an empty database of either engine ("sqlite" or "postgres").
@@ -98,6 +100,9 @@ func New(t testing.TB, engine string, o Options) *World {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	base := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
+	if o.Localhost {
+		base.Host = "localhost:" + base.Port()
+	}
 	a, err := app.New(t.Context(), app.Config{
 		Database: db.DSN, Keys: db.Keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
 		Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: level})),
@@ -114,7 +119,7 @@ func New(t testing.TB, engine string, o Options) *World {
 	w.App = a
 	server.Config.Handler = a.Handler()
 	server.Start()
-	w.URL = server.URL
+	w.URL = base.String()
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()

@@ -180,6 +180,10 @@ func describe(t *testing.T, e effect.Effect) string {
 		return "code " + e.Purpose
 	case effect.UseCode:
 		return "code burnt"
+	case effect.UseChallenge:
+		return "challenge burnt"
+	case effect.UsePasskey:
+		return "passkey used"
 	case effect.DropCodes:
 		return "codes dropped"
 	case effect.SetPassword:

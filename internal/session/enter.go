@@ -110,6 +110,7 @@ type opening struct {
 	change      Change
 	effects     []effect.Effect
 	method      Method
+	amr         []string // what was proven; nil: password and method
 	deviceToken string
 	remember    bool
 	quiet       bool // the account is brand new: nobody to warn of a new browser
@@ -120,6 +121,9 @@ func (s *Service) open(ctx context.Context, act effect.Act, now time.Time, a acc
 	ses := Session{
 		ID: account.NewID(), TokenHash: secret.HashToken(token), Account: a.ID, Kind: Full, AMR: amr(o.method),
 		Device: act.Device, Area: act.Area, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.Policy.SessionTTL), Version: 1,
+	}
+	if o.amr != nil {
+		ses.AMR = o.amr
 	}
 	if a.State != account.Open {
 		ses.Kind = Restricted
@@ -147,6 +151,9 @@ func (s *Service) open(ctx context.Context, act effect.Act, now time.Time, a acc
 		o.effects = append(o.effects, effect.Send{
 			Kind: "session.new_device", To: a.ID, Via: effect.All(),
 			Args: map[string]string{"at": now.Format(time.RFC3339), "device": act.Device, "area": act.Area}, Key: "new_device:" + ses.ID,
+		}, effect.TellGuardians{ // DOMAIN §7: the contact is told, unless the person switched that off
+			Account: a.ID, Guard: "tell_sign_in", Kind: "session.new_device",
+			Args: map[string]string{"at": now.Format(time.RFC3339)}, Key: "new_device:" + ses.ID,
 		})
 	}
 	o.change.NewSession = &ses

@@ -24,6 +24,9 @@ const (
 	NoMethod Method = ""
 	SMS      Method = "sms"
 	TOTP     Method = "totp"
+
+	// ByPasskey is never chosen from a list: a key answers beside whatever else is asked for.
+	ByPasskey Method = "passkey"
 )
 
 // Why a session ended.
@@ -47,7 +50,7 @@ type Session struct {
 	TokenHash []byte
 	Account   string
 	Kind      Kind
-	AMR       []string // RFC 8176 names of what was proven: "pwd", and "sms" or "otp"
+	AMR       []string // RFC 8176 names of what was proven: "pwd" and "sms", "otp" or "pop"; "pop", "user" and "mfa" of a passkey alone
 	DeviceID  string   // remembered device, or empty
 	Device    string   // plain words
 	Area      string
@@ -153,7 +156,8 @@ func gateOf(s Session, a account.Account) Gate {
 	return NoGate
 }
 
-// Methods lists the second factors the account has, the one to offer first in front.
+// Methods lists the second factors by code the account has, the one to offer first in front.
+// Passkeys are not among them: see account.Account.Passkeys.
 func Methods(a account.Account) []Method {
 	var m []Method
 	if a.TOTP.Enrolled() {
@@ -171,3 +175,6 @@ func amr(m Method) []string {
 	}
 	return []string{"pwd", "sms"}
 }
+
+// amrKeyAlone: a key held, its owner present and verified by the device.
+func amrKeyAlone() []string { return []string{"pop", "user", "mfa"} }

@@ -25,6 +25,7 @@ type Step struct {
 	Phone    string    // masked, when the code went by SMS
 	ResendAt time.Time // when a new SMS may be asked for; zero with TOTP
 	Until    time.Time // the whole step ends
+	Passkey  bool      // a passkey may answer instead; with NoMethod nothing else can
 }
 
 // Begun is a pending sign-in and the secret of the browser that began it.
@@ -52,7 +53,11 @@ func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Beg
 		return Begun{}, err
 	}
 	methods := Methods(a)
-	if len(methods) == 0 {
+	switch {
+	case len(methods) > 0:
+	case a.Passkeys > 0:
+		methods = []Method{NoMethod} // only a key can answer: no code is asked for
+	default:
 		return Begun{}, fault.New(fault.Refused, "fault.sign_in.no_factor", nil)
 	}
 	token := secret.Token()
@@ -111,8 +116,11 @@ func (s *Service) provenPassword(ctx context.Context, id account.Identifier, in 
 
 // ask prepares the sign-in's chosen second factor: a code by SMS, or the day's count of the generator.
 func (s *Service) ask(ctx context.Context, si *SignIn, a account.Account, now time.Time) ([]effect.Effect, error) {
-	if si.Method == TOTP {
+	switch si.Method {
+	case TOTP:
 		return nil, s.limitTOTP(ctx, a, now)
+	case NoMethod:
+		return nil, nil
 	}
 	effects, err := s.issue(secret.SignIn, si.ID, a, now)
 	si.CodeSentAt = now
@@ -120,7 +128,7 @@ func (s *Service) ask(ctx context.Context, si *SignIn, a account.Account, now ti
 }
 
 func (s *Service) step(si SignIn, a account.Account) Step {
-	st := Step{Method: si.Method, Methods: Methods(a), Until: si.ExpiresAt}
+	st := Step{Method: si.Method, Methods: Methods(a), Until: si.ExpiresAt, Passkey: a.Passkeys > 0}
 	if si.Method == SMS {
 		st.Phone, st.ResendAt = account.MaskPhone(a.Phone), si.CodeSentAt.Add(s.Policy.CodeResend)
 	}

@@ -26,6 +26,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM outbox WHERE done_at < $1`, now.Add(-keepMessages)},
 		{`DELETE FROM system_notices WHERE drained_at < $1`, now.Add(-keepMessages)},
 		{`DELETE FROM registrations WHERE expires_at < $1`, now}, // names and phones of people who never became accounts
+		{`DELETE FROM passkey_challenges WHERE expires_at < $1`, now},
 		{`DELETE FROM email_links WHERE expires_at < $1`, now},
 		{`DELETE FROM sign_ins WHERE expires_at < $1`, now.Add(-keepSignIns)},
 		{`DELETE FROM sessions WHERE expires_at < $1`, now.Add(-keepSignIns)},

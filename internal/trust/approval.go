@@ -120,11 +120,13 @@ type (
 		Hash                     []byte
 		PrincipalName            string
 	}
-	// Confirmed is the contact's yes with a burnt code (or a passkey, then CodeID is empty and Passkey set).
+	// Confirmed is the contact's yes with a burnt code (or a passkey, then CodeID is empty, Passkey set, and
+	// Burn is what the key's answer uses up).
 	// Unable are the reasons why he may not approve now, read in this transaction (T24).
 	Confirmed struct {
 		CodeID, Session string
 		Passkey         bool
+		Burn            []effect.Effect
 		Unable          []Reason
 	}
 	// RejectedByContact is the contact's no, allowed even after his yes until the action is completed.
@@ -273,7 +275,7 @@ func (a Approval) confirm(now time.Time, e Confirmed) (Approval, []effect.Effect
 	if len(e.Unable) > 0 {
 		return a, nil, NotEligible(e.Unable)
 	}
-	if e.CodeID == "" && !e.Passkey {
+	if e.CodeID == "" && (!e.Passkey || len(e.Burn) == 0) {
 		return a, nil, fault.New(fault.Refused, "fault.approval.no_proof", nil)
 	}
 	n := a
@@ -281,6 +283,9 @@ func (a Approval) confirm(now time.Time, e Confirmed) (Approval, []effect.Effect
 	out := []effect.Effect{n.event("approval.approved", nil)}
 	if e.CodeID != "" {
 		out = append(out, effect.UseCode{ID: e.CodeID}, effect.ConfirmPhone{Account: a.Contact, At: now})
+	}
+	if e.Passkey { // a code that went out before is not needed any more
+		out = append(append(out, e.Burn...), effect.DropCodes{Bound: CodeBound(a.ID, e.Session)})
 	}
 	return n, out, nil
 }

@@ -47,6 +47,7 @@ func approvalSamples() []flowtable.Sample[trust.Approval] {
 func approvalMachine() flowtable.Machine[trust.Approval, trust.ApprovalEvent] {
 	late := func(trust.Approval) time.Time { return start.Add(rules.RecoveryWait) }
 	code := trust.CodeSent{ID: "code", Session: "session", Phone: "+79160000000", Code: "123456", Hash: []byte("hash")}
+	used := []effect.Effect{effect.UseChallenge{ID: "challenge"}, effect.UsePasskey{ID: "key"}}
 	return flowtable.Machine[trust.Approval, trust.ApprovalEvent]{
 		Dir: ".", State: "ApprovalState", Marker: "approvalEvent", Refusal: "fault.approval.state_",
 		Samples: approvalSamples(),
@@ -71,7 +72,8 @@ func approvalMachine() flowtable.Machine[trust.Approval, trust.ApprovalEvent] {
 			{Event: code},
 			{Name: "late", Event: code, At: late},
 			{Name: "by code", Event: trust.Confirmed{CodeID: "code", Session: "session"}},
-			{Name: "by passkey", Event: trust.Confirmed{Passkey: true, Session: "session"}},
+			{Name: "by passkey", Event: trust.Confirmed{Passkey: true, Session: "session", Burn: used}},
+			{Name: "by passkey, nothing used up", Event: trust.Confirmed{Passkey: true, Session: "session"}},
 			{Name: "by nothing", Event: trust.Confirmed{Session: "session"}},
 			{Name: "not eligible now", Event: trust.Confirmed{CodeID: "code", Unable: []trust.Reason{trust.Settling, trust.SimChanged}}},
 			{Name: "late", Event: trust.Confirmed{CodeID: "code"}, At: late},

@@ -77,7 +77,8 @@ type ApprovalConfirm struct {
 
 	Errors Errors
 	What   Text
-	Phone  string // masked, the contact's own
+	Phone  string    // masked, the contact's own
+	Key    KeyButton // zero: the contact has no passkey
 }
 
 // Template is the page's file.
@@ -92,6 +93,7 @@ type ApprovalCode struct {
 
 	Errors Errors
 	Code   CodeField
+	Key    KeyButton // zero: the contact has no passkey
 }
 
 // Template is the page's file.

@@ -9,6 +9,7 @@ type SignInForm struct {
 	Next       string // where to go afterwards
 	Identifier TextField
 	Password   PasswordField
+	Key        KeyButton // zero: not offered
 }
 
 // Template is the page's file.
@@ -27,6 +28,8 @@ type SecondFactor struct {
 	Other  string        // the other second factor, "sms" or "totp"; empty: there is none
 	Pause  time.Duration // before a code may be sent again
 	Until  time.Time     // the whole step ends
+	Key    KeyButton     // zero: the person has no passkey
+	NoCode bool          // only a passkey can answer
 }
 
 // SignInCode asks for the second factor of a sign-in.
@@ -41,7 +44,10 @@ func (SignInCode) Template() string { return "sign_in_code.html" }
 
 // Title is the page's title.
 func (p SignInCode) Title() Text {
-	if p.BySMS {
+	switch {
+	case p.NoCode:
+		return K("passkeys.second.only")
+	case p.BySMS:
 		return K("sign_in.code.title")
 	}
 	return K("sign_in.code.title_app")
@@ -54,6 +60,7 @@ type StepUpPassword struct {
 	Next     string
 	Life     time.Duration // of the check
 	Password PasswordField
+	Key      KeyButton // zero: the person has no passkey
 }
 
 // Template is the page's file.

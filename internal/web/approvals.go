@@ -49,6 +49,7 @@ type Approvals struct {
 	Decisions DecisionService
 	Protect   PrincipalFreezer
 	Views     OwnApprovals
+	Keys      ContactKeys // nil: passkeys are not offered
 	Policy    policy.Policy
 }
 

@@ -45,6 +45,9 @@ func (a Approvals) codeForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := codePage(q, left, nil)
 	page.Notice = whyNotice(r)
+	if page.Key, err = a.key(r, q); err != nil {
+		return err
+	}
 	return a.Kit.Page(w, r, page, httpx.Section(contactsHome))
 }
 
@@ -79,8 +82,12 @@ func (a Approvals) code(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a Approvals) codeAgain(w http.ResponseWriter, r *http.Request, q trust.Request, left time.Duration, wrong ui.Text) error {
-	errs := ui.Errors{{Field: "code", Text: wrong}}
-	return a.Kit.FormAgain(w, r, codePage(q, left, errs), httpx.Section(contactsHome))
+	page := codePage(q, left, ui.Errors{{Field: "code", Text: wrong}})
+	var err error
+	if page.Key, err = a.key(r, q); err != nil {
+		return err
+	}
+	return a.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
 }
 
 func codePage(q trust.Request, left time.Duration, errs ui.Errors) ui.ApprovalCode {

@@ -141,7 +141,11 @@ func (a Approvals) confirmForm(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return err
 	}
-	return a.Kit.Page(w, r, confirmPage(q, whyNotice(r), nil), httpx.Section(contactsHome))
+	page := confirmPage(q, whyNotice(r), nil)
+	if page.Key, err = a.key(r, q); err != nil {
+		return err
+	}
+	return a.Kit.Page(w, r, page, httpx.Section(contactsHome))
 }
 
 // confirm sends the contact's own code: the first moment at which one exists.
@@ -166,7 +170,11 @@ func (a Approvals) confirm(w http.ResponseWriter, r *http.Request) error {
 		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/code?why=code_soon")
 	}
 	if errs, ok := httpx.FormErrors(err, "send"); ok {
-		return a.Kit.FormAgain(w, r, confirmPage(q, ui.Notice{}, errs), httpx.Section(contactsHome))
+		page := confirmPage(q, ui.Notice{}, errs)
+		if page.Key, err = a.key(r, q); err != nil {
+			return err
+		}
+		return a.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"doverie/internal/account"
@@ -42,6 +43,7 @@ type Security struct {
 	policy   policy.Policy
 	now      func() time.Time
 	cookie   string // of the session
+	keys     bool   // passkeys are offered; NewPasskeys says so
 }
 
 // NewSecurity prepares the pages.
@@ -83,6 +85,9 @@ func (p *Security) home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := p.homePage(r, auth.Account, guarding(links), len(sessions), len(devices))
+	if p.keys {
+		page.Cards = slices.Insert(page.Cards, 1, passkeyCard(auth.Account))
+	}
 	switch done := r.URL.Query().Get("done"); done {
 	case "password", "totp-on", "totp-off":
 		page.News = ui.Notice{Tone: ui.Success, Text: ui.K("security.done." + done)}

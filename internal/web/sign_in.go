@@ -66,6 +66,7 @@ type SignIn struct {
 	policy policy.Policy
 	now    func() time.Time
 	cookie string // of the session
+	keys   bool   // passkeys are offered; NewPasskeys says so
 }
 
 // NewSignIn prepares the pages.
@@ -90,7 +91,7 @@ func (p *SignIn) form(w http.ResponseWriter, r *http.Request) error {
 	if v := httpx.VisitorOf(r); v.Account != "" {
 		return httpx.Redirect(w, r, orProfile(next))
 	}
-	return p.kit.Page(w, r, signInPage("", next, signInNews(r.URL.Query()), nil))
+	return p.kit.Page(w, r, p.keyed(signInPage("", next, signInNews(r.URL.Query()), nil)))
 }
 
 // signInNews says why the reader is here (again). The address chooses among fixed sentences.
@@ -131,14 +132,14 @@ func (p *SignIn) begin(w http.ResponseWriter, r *http.Request) error {
 	typed, next := form.Get("identifier"), httpx.SafeNext(form.Get("next"), "")
 	if form.Get("password") == "" { // no attempt: nothing is counted
 		errs := ui.Errors{{Field: "password", Text: ui.K("sign_in.password.missing")}}
-		return p.kit.FormAgain(w, r, signInPage(typed, next, ui.Notice{}, errs))
+		return p.kit.FormAgain(w, r, p.keyed(signInPage(typed, next, ui.Notice{}, errs)))
 	}
 	begun, err := p.of.Begin(r.Context(), p.kit.Act(r), session.BeginInput{
 		Identifier: typed, Password: form.Get("password"), DeviceToken: p.kit.Cookie(r, deviceCookie),
 	})
 	if err != nil {
 		if errs, ok := httpx.FormErrors(err, "identifier"); ok {
-			return p.kit.FormAgain(w, r, signInPage(typed, next, ui.Notice{}, errs))
+			return p.kit.FormAgain(w, r, p.keyed(signInPage(typed, next, ui.Notice{}, errs)))
 		}
 		return err
 	}

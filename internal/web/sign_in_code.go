@@ -65,6 +65,15 @@ func (p *SignIn) enter(w http.ResponseWriter, r *http.Request) error {
 		}
 		return p.fail(w, r, err, next)
 	}
+	to, err := p.welcome(w, r, in, device, next)
+	if err != nil {
+		return err
+	}
+	return httpx.Redirect(w, r, to)
+}
+
+// welcome gives the browser the secrets of a fresh session and says where it goes first.
+func (p *SignIn) welcome(w http.ResponseWriter, r *http.Request, in session.Entered, device, next string) (to string, err error) {
 	p.kit.ClearCookie(w, signInCookie)
 	p.kit.SetCookie(w, p.cookie, in.Token, p.policy.SessionTTL)
 	switch {
@@ -73,11 +82,7 @@ func (p *SignIn) enter(w http.ResponseWriter, r *http.Request) error {
 	case !in.NewDevice:
 		p.kit.SetCookie(w, deviceCookie, device, deviceLife)
 	}
-	to, err := p.after(r, in, next)
-	if err != nil {
-		return err
-	}
-	return httpx.Redirect(w, r, to)
+	return p.after(r, in, next)
 }
 
 // after says where a fresh session goes first: to its only page, to the question whether an open
@@ -110,8 +115,13 @@ func (p *SignIn) codeAgain(w http.ResponseWriter, r *http.Request, next string, 
 }
 
 func (p *SignIn) codePage(st session.Step, next string, remember bool, errs ui.Errors) ui.SignInCode {
+	factor := secondFactor(st, next, ui.K("sign_in.code.does"), p.policy, p.now(), errs)
+	factor.NoCode = st.Method == session.NoMethod
+	if p.keys && st.Passkey {
+		factor.Key = secondKey(next)
+	}
 	return ui.SignInCode{
-		SecondFactor: secondFactor(st, next, ui.K("sign_in.code.does"), p.policy, p.now(), errs),
+		SecondFactor: factor,
 		Remember: ui.Checkbox{
 			Name: "remember", Label: ui.K("sign_in.remember"), Hint: ui.K("sign_in.remember.hint"), Checked: remember,
 		},

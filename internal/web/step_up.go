@@ -34,6 +34,7 @@ type StepUp struct {
 	policy policy.Policy
 	now    func() time.Time
 	cookie string // of the session
+	keys   bool   // passkeys are offered; NewPasskeys says so
 }
 
 // NewStepUp prepares the pages.
@@ -84,8 +85,8 @@ func asking(kit *httpx.Kit, h httpx.Handler) httpx.Handler {
 	}
 }
 
-func (p *StepUp) form(w http.ResponseWriter, r *http.Request, _ session.Auth) error {
-	page := p.passwordPage(httpx.SafeNext(r.URL.Query().Get("next"), ""), nil)
+func (p *StepUp) form(w http.ResponseWriter, r *http.Request, auth session.Auth) error {
+	page := p.passwordPage(auth, httpx.SafeNext(r.URL.Query().Get("next"), ""), nil)
 	switch r.URL.Query().Get("why") {
 	case "over":
 		page.News = ui.Notice{Tone: ui.Warning, Text: ui.K("fault.step_up.over")}
@@ -95,8 +96,13 @@ func (p *StepUp) form(w http.ResponseWriter, r *http.Request, _ session.Auth) er
 	return p.kit.Page(w, r, page)
 }
 
-func (p *StepUp) passwordPage(next string, errs ui.Errors) ui.StepUpPassword {
+func (p *StepUp) passwordPage(auth session.Auth, next string, errs ui.Errors) ui.StepUpPassword {
+	var key ui.KeyButton
+	if p.keys && auth.Account.Passkeys > 0 {
+		key = stepUpKey(next)
+	}
 	return ui.StepUpPassword{
+		Key:    key,
 		Errors: errs, Next: next, Life: p.policy.StepUpTTL,
 		Password: ui.PasswordField{Name: "password", Label: ui.K("sign_in.password")}.Check(errs),
 	}
@@ -110,11 +116,11 @@ func (p *StepUp) begin(w http.ResponseWriter, r *http.Request, auth session.Auth
 	next := httpx.SafeNext(form.Get("next"), "")
 	if form.Get("password") == "" {
 		errs := ui.Errors{{Field: "password", Text: ui.K("sign_in.password.missing")}}
-		return p.kit.FormAgain(w, r, p.passwordPage(next, errs))
+		return p.kit.FormAgain(w, r, p.passwordPage(auth, next, errs))
 	}
 	if _, err := p.of.BeginStepUp(r.Context(), p.kit.Act(r), auth, form.Get("password"), session.NoMethod); err != nil {
 		if errs, ok := httpx.FormErrors(err, "password"); ok {
-			return p.kit.FormAgain(w, r, p.passwordPage(next, errs))
+			return p.kit.FormAgain(w, r, p.passwordPage(auth, next, errs))
 		}
 		return err
 	}

@@ -28,6 +28,7 @@ var law = map[string]struct {
 	"i18n":      {nil, "words only"},
 	"account":   {[]string{"effect", "fault", "policy", "secret"}, "a person's record knows no session and no contact"},
 	"session":   {[]string{"account", "effect", "fault", "policy", "secret"}, "a session is of an account, and of nothing else"},
+	"passkey":   {[]string{"session"}, "a protocol: it answers the domain, and only it may use the WebAuthn library, which reaches net/http"},
 	"trust":     {[]string{"effect", "fault", "policy", "secret"}, "the approval must not know what it guards"},
 	"recovery":  {[]string{"effect", "fault", "policy", "secret", "trust"}, "the heart knows the approval, and no HTTP, SQL or account"},
 	"jobs":      {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},

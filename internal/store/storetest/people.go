@@ -208,3 +208,8 @@ func (p *People) Confirmed(t testing.TB, given, phone, snils, birth string) acco
 	}
 	return a
 }
+
+// Note remembers effects that another service committed.
+func (p *People) Note(effects ...effect.Effect) {
+	_ = p.remember(nil, effects) // remembering fails only with a commit that failed
+}
