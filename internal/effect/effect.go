@@ -150,19 +150,61 @@ type TellSystems struct {
 	What    string // "recovery-activated", "session-revoked", "account-disabled", ...
 }
 
-func (Record) effect()       {}
-func (Send) effect()         {}
-func (Arm) effect()          {}
-func (Disarm) effect()       {}
-func (IssueCode) effect()    {}
-func (UseCode) effect()      {}
-func (DropCodes) effect()    {}
-func (SetPassword) effect()  {}
-func (EndSessions) effect()  {}
-func (LockRecovery) effect() {}
-func (Freeze) effect()       {}
-func (Thaw) effect()         {}
-func (BeginHold) effect()    {}
-func (PurgePending) effect() {}
-func (ConfirmPhone) effect() {}
-func (TellSystems) effect()  {}
+// ChangePhone makes the number the account's own, verified at this moment by a code sent to it.
+// Exactly one open account, or the whole commit is refused; so it is when somebody else owns the number.
+type ChangePhone struct {
+	Account string
+	Phone   string // E.164
+}
+
+// LosePhone takes the number from the account that owned it: another one verified it.
+type LosePhone struct {
+	Account string
+	Phone   string // E.164; the commit is refused when it is the account's own no longer
+}
+
+// RemoveFactor switches the account's code generator off.
+type RemoveFactor struct{ Account string }
+
+// SetQuorum sets how many contacts must approve: 1 or 2.
+type SetQuorum struct {
+	Account string
+	Quorum  int
+}
+
+// CloseAccount closes an open account for good: its identifiers are free for others, and of its data
+// only the events stay, with the given name where another person's list of contacts shows it.
+type CloseAccount struct{ Account string }
+
+// TellGuardians sends a notice to every contact who guards the account, in the role of the contact,
+// unless the account's switch of that name is off. The contact reads the principal's polite name.
+type TellGuardians struct {
+	Account string
+	Guard   string            // a trust.GuardName
+	Kind    string            // message kind with a text for the contact
+	Args    map[string]string // the name and the role are added
+	Key     string
+}
+
+func (Record) effect()        {}
+func (Send) effect()          {}
+func (Arm) effect()           {}
+func (Disarm) effect()        {}
+func (IssueCode) effect()     {}
+func (UseCode) effect()       {}
+func (DropCodes) effect()     {}
+func (SetPassword) effect()   {}
+func (EndSessions) effect()   {}
+func (LockRecovery) effect()  {}
+func (Freeze) effect()        {}
+func (Thaw) effect()          {}
+func (BeginHold) effect()     {}
+func (PurgePending) effect()  {}
+func (ConfirmPhone) effect()  {}
+func (TellSystems) effect()   {}
+func (ChangePhone) effect()   {}
+func (LosePhone) effect()     {}
+func (RemoveFactor) effect()  {}
+func (SetQuorum) effect()     {}
+func (CloseAccount) effect()  {}
+func (TellGuardians) effect() {}

@@ -155,7 +155,7 @@ var registry = map[Kind]Spec{
 	PasswordChanged:   own(mayStop),
 	FactorChanged:     own(mayStop),
 	AccountClosed:     own(neverStops),
-	GuardFalling:      own(mayStop, "until").twoSided().onAction().asking("request"),
+	GuardFalling:      own(mayStop, "until").twoSided().onAction(),
 	PhoneChanged:      own(mayStop).twoSided(),
 	EmailChanged:      own(mayStop),
 	EmailRequested:    own(mayStop),

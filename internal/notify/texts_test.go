@@ -54,7 +54,7 @@ func plausible(spec Spec) map[string]string {
 		args["first_name"] = "Вера П."
 	}
 	if slices.Contains(spec.Needs, "who") {
-		args["who"] = "Алексей, Мария"
+		args["who"] = "Вера, Нурмухаммед"
 	}
 	if spec.HasCode() {
 		args["code"] = "123456"

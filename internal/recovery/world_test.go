@@ -184,6 +184,8 @@ func (w *world) fire(t timer) error {
 		return w.links.Leave(ctx, t.Object)
 	case trust.TimerLinkReview:
 		return w.links.Review(ctx, t.Object)
+	case trust.TimerHealth:
+		return w.links.Remind(ctx, t.Object)
 	case trust.TimerActionExpire:
 		return w.protect.Expire(ctx, t.Object)
 	case recovery.TimerExpire:

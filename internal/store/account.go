@@ -210,6 +210,11 @@ func writeAccounts(ctx context.Context, tx *Tx, now time.Time, c account.Change)
 		if err := updateAccount(ctx, tx, *c.Before, *c.After); err != nil {
 			return err
 		}
+		if judgedAnew(*c.Before, *c.After) {
+			if err := reviewSoon(ctx, tx, now, c.After.ID); err != nil {
+				return err
+			}
+		}
 	}
 	for _, a := range c.Imported {
 		if err := insertAccount(ctx, tx, a); err != nil {
@@ -220,7 +225,7 @@ func writeAccounts(ctx context.Context, tx *Tx, now time.Time, c account.Change)
 }
 
 func losePhone(ctx context.Context, tx *Tx, now time.Time, a account.Account) error {
-	return tx.ExecOne(ctx, `UPDATE accounts SET phone_current = FALSE, phone_lost_at = $1, version = version + 1
+	return judgedBy(ctx, tx, now, a.ID, `UPDATE accounts SET phone_current = FALSE, phone_lost_at = $1, version = version + 1
 		WHERE id = $2 AND version = $3 AND phone = $4 AND phone_current`, Micros(now), a.ID, a.Version, a.Phone)
 }
 

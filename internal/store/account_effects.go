@@ -26,12 +26,12 @@ func applyAccountEffect(ctx context.Context, tx *Tx, now time.Time, e effect.Eff
 			WHERE id = $2`, Micros(e.Until), e.Account)
 	case effect.Freeze:
 		// Freezing what is frozen keeps the first moment and reason: whoever is second wanted the same.
-		return tx.ExecOne(ctx, `UPDATE accounts SET state = 'frozen', version = version + 1,
+		return judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET state = 'frozen', version = version + 1,
 				frozen_at = CASE WHEN state = 'frozen' THEN frozen_at ELSE CAST($1 AS BIGINT) END,
 				freeze_reason = CASE WHEN state = 'frozen' THEN freeze_reason ELSE CAST($2 AS TEXT) END
 			WHERE id = $3 AND state IN ('open', 'frozen')`, Micros(now), e.Reason, e.Account)
 	case effect.Thaw:
-		return tx.ExecOne(ctx, `UPDATE accounts SET state = 'open', frozen_at = NULL, freeze_reason = NULL, version = version + 1
+		return judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET state = 'open', frozen_at = NULL, freeze_reason = NULL, version = version + 1
 			WHERE id = $1 AND state = 'frozen'`, e.Account)
 	case effect.BeginHold:
 		return tx.ExecOne(ctx, `UPDATE accounts SET recovered_at = $1, version = version + 1,
@@ -44,14 +44,28 @@ func applyAccountEffect(ctx context.Context, tx *Tx, now time.Time, e effect.Eff
 		_, err := tx.Exec(ctx, `UPDATE accounts SET phone_confirmed_at = $1
 			WHERE id = $2 AND phone_current AND (phone_confirmed_at IS NULL OR phone_confirmed_at < $1)`, Micros(e.At), e.Account)
 		return err
+	case effect.ChangePhone:
+		return changePhone(ctx, tx, now, e)
+	case effect.LosePhone:
+		return judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET phone_current = FALSE, phone_lost_at = $1, version = version + 1
+			WHERE id = $2 AND phone = $3 AND phone_current`, Micros(now), e.Account, e.Phone)
+	case effect.RemoveFactor:
+		return removeFactor(ctx, tx, now, e.Account)
+	case effect.SetQuorum:
+		return tx.ExecOne(ctx, `UPDATE accounts SET quorum = $1, version = version + 1 WHERE id = $2 AND state <> 'closed'`, e.Quorum, e.Account)
+	case effect.CloseAccount:
+		return closeAccount(ctx, tx, now, e.Account)
 	}
 	return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: effect %T has no implementation", e))
 }
 
-// purgePendingAccount ends what may have been planted in the account itself: wishes for another
-// e-mail address, and a code generator that was offered and not confirmed yet.
+// purgePendingAccount ends what may have been planted in the account itself: wishes for another e-mail
+// address or for fewer guards, and a code generator that was offered and not confirmed yet.
 func purgePendingAccount(ctx context.Context, tx *Tx, now time.Time, accountID string) error {
 	if err := endEmailLinks(ctx, tx, now, accountID); err != nil {
+		return err
+	}
+	if err := keepGuards(ctx, tx, accountID); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `DELETE FROM totp WHERE account_id = $1 AND confirmed_at IS NULL`, accountID)

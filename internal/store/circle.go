@@ -59,7 +59,7 @@ func (t *Trust) facts(r factRow, now time.Time) (trust.Facts, error) {
 		Account: r.id, Given: r.given, Patronymic: r.patronymic,
 		Citizenship: r.citizenship.String, Confirmed: account.Level(r.level) == account.Confirmed,
 		Open: account.State(r.state) == account.Open, Frozen: account.State(r.state) == account.Frozen,
-		Age: age(birth, now, t.p), Phone: r.phone.String, PhoneCurrent: phone.PhoneCurrent(now, t.p), SNILS: r.snils.String,
+		Age: age(birth, now, t.p), Phone: r.phone.String, PhoneCurrent: phone.PhoneCurrent(now, t.p), PhoneOwned: phone.PhoneOwned(), SNILS: r.snils.String,
 		SimChangedAt: FromNullMicros(r.sim), Recovering: r.recovering,
 	}
 	if r.family != "" {
@@ -91,6 +91,11 @@ func (t *Trust) circle(ctx context.Context, q Querier, now time.Time, principal 
 		around.Approval != "" && c.Approval.ID == "",
 		(around.Recovery != "" || around.Action != "") && c.Subject == nil:
 		return c, notFound()
+	}
+	if around.Guards {
+		if err := readGuards(ctx, q, principal, &c); err != nil {
+			return c, err
+		}
 	}
 	if around.Newcomer != "" {
 		return c, t.readNewcomer(ctx, q, principal, around.Newcomer, &c)

@@ -35,6 +35,11 @@ func (t *Trust) write(ctx context.Context, tx *Tx, act effect.Act, out trust.Out
 			return err
 		}
 	}
+	for _, g := range out.Guards {
+		if err := writeGuard(ctx, tx, g); err != nil {
+			return err
+		}
+	}
 	if len(out.Effects) == 0 {
 		return nil
 	}

@@ -36,6 +36,8 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			later.timer(e.Timer, e.Object, e.At)
 		case effect.Disarm:
 			later.timer(e.Timer, e.Object, time.Time{})
+		case effect.TellGuardians:
+			later.sends, err = tellGuardians(ctx, tx, e, later.sends)
 		case effect.TellSystems:
 			later.notices = append(later.notices, e)
 		default:

@@ -30,6 +30,7 @@ var (
 	_ trust.Codes       = (*Trust)(nil)
 	_ trust.Newcomers   = (*Trust)(nil)
 	_ trust.Limiter     = (*Trust)(nil)
+	_ trust.PhoneOwners = (*Trust)(nil)
 	_ recovery.Attempts = (*Trust)(nil)
 )
 
@@ -160,6 +161,17 @@ func (t *Trust) Allow(ctx context.Context, name, subject string, burst int, per 
 func (t *Trust) Matching(ctx context.Context, nameHash, phoneHash []byte) (id string, err error) {
 	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
 		return q.QueryRow(ctx, `SELECT id FROM accounts WHERE phone_hash = $1 AND name_hash = $2 AND phone_current`, phoneHash, nameHash).Scan(&id)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
+// OwnerOf implements trust.PhoneOwners.
+func (t *Trust) OwnerOf(ctx context.Context, phone string) (id string, err error) {
+	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return q.QueryRow(ctx, `SELECT id FROM accounts WHERE phone = $1 AND phone_current`, phone).Scan(&id)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil

@@ -26,6 +26,8 @@ type Parent interface {
 	WhenContactLost(now time.Time, p policy.Policy, able int) (Parent, []effect.Effect, error)
 	// WhenFrozen ends the action when the account is frozen; lifting the freeze itself goes on.
 	WhenFrozen(now time.Time, p policy.Policy) (Parent, []effect.Effect, error)
+	// WhenClosed ends the action because its account closes for good.
+	WhenClosed(now time.Time, p policy.Policy) (Parent, []effect.Effect, error)
 }
 
 // Beginning is how a guarded action was started.
@@ -96,18 +98,30 @@ type ActionEvent interface{ actionEvent() string }
 
 // The events of an action.
 type (
-	// ActionStarted creates it; Able is how many contacts could approve before it expires.
+	// ActionStarted creates it; Able is how many contacts could approve before it expires. Unguarded: no
+	// contact is asked, because nobody guards the account or the principal's switch is off.
 	ActionStarted struct {
 		ID, Account, Session, Device, Area string
 		Kind                               ActionKind
 		Payload                            []byte
 		Able, Needed                       int
+		Unguarded                          bool
 	}
 	// ActionVotedFor and ActionVotedAgainst are a contact's decision.
 	ActionVotedFor     struct{ Vote Vote }
 	ActionVotedAgainst struct{ Vote Vote }
-	// ActionFinished is the principal completing what was approved.
-	ActionFinished struct{}
+	// ActionCodeSent sends a code to the new phone of a change: only after the approval.
+	ActionCodeSent struct {
+		ID, Phone, Code string
+		Hash            []byte
+	}
+	// ActionFinished is the principal completing what was approved. Guarded tells whether the action
+	// needs an approval at this moment. For a change of phone there is also the burnt code and whom it concerns.
+	ActionFinished struct {
+		Guarded bool
+		Change  *PhoneChange
+		Cast    Cast
+	}
 	// ActionDue is the timer.
 	ActionDue struct{}
 	// ActionGivenUp is the principal's change of mind, or an account closed or purged.
@@ -117,6 +131,7 @@ type (
 func (ActionStarted) actionEvent() string      { return "started" }
 func (ActionVotedFor) actionEvent() string     { return "voted_for" }
 func (ActionVotedAgainst) actionEvent() string { return "voted_against" }
+func (ActionCodeSent) actionEvent() string     { return "code_sent" }
 func (ActionFinished) actionEvent() string     { return "finished" }
 func (ActionDue) actionEvent() string          { return "due" }
 func (ActionGivenUp) actionEvent() string      { return "given_up" }
@@ -142,9 +157,13 @@ func (a Action) Apply(now time.Time, p policy.Policy, e ActionEvent) (Action, []
 				},
 			})
 		}
+	case ActionCodeSent:
+		if a.State == ActionApproved && a.Kind == ActionChangePhone && now.Before(a.ExpiresAt) {
+			return a.sendCode(now, p, e)
+		}
 	case ActionFinished:
 		if a.State == ActionApproved && now.Before(a.ExpiresAt) {
-			return a.end(now, ActionDone, "finished")
+			return a.finish(now, e)
 		}
 	case ActionDue:
 		if (a.State == Waiting || a.State == ActionApproved) && !now.Before(a.ExpiresAt) {
@@ -174,12 +193,15 @@ func (a Action) event(kind string, facts map[string]string) effect.Record {
 }
 
 func (a Action) start(now time.Time, p policy.Policy, e ActionStarted) (Action, []effect.Effect, error) {
-	needed := max(e.Needed, 1)
-	if e.Able < needed {
+	state, needed := Waiting, max(e.Needed, 1)
+	switch {
+	case e.Unguarded:
+		state, needed = ActionApproved, 0
+	case e.Able < needed:
 		return a, nil, fault.New(fault.Refused, "fault.action.nobody_able", nil)
 	}
 	n := Action{
-		ID: e.ID, Kind: e.Kind, Account: e.Account, Session: e.Session, State: Waiting, Needed: needed,
+		ID: e.ID, Kind: e.Kind, Account: e.Account, Session: e.Session, State: state, Needed: needed,
 		Device: e.Device, Area: e.Area, Payload: e.Payload, StartedAt: now, ExpiresAt: now.Add(p.RecoveryWait),
 	}
 	return n, []effect.Effect{
@@ -203,6 +225,8 @@ func (a Action) votedFor(now time.Time, v Vote) (Action, []effect.Effect, error)
 			})
 	case ActionRehearsal:
 		return a.end(now, ActionDone, "approved")
+	case ActionRemoveFactor:
+		return a.end(now, ActionDone, "approved", factorRemoved(now, a.Account, a.ID, v.Cast.StopCode)...)
 	default:
 		n.State = ActionApproved
 		return n, []effect.Effect{n.event("action.approved", nil)}, nil
@@ -215,6 +239,9 @@ func (a Action) end(now time.Time, to ActionState, reason string, more ...effect
 	out := []effect.Effect{
 		n.event("action."+string(to), map[string]string{"reason": reason}),
 		effect.Disarm{Timer: TimerActionExpire, Object: n.ID},
+	}
+	if a.Kind == ActionChangePhone && to != ActionDone {
+		out = append(out, effect.DropCodes{Bound: n.ID})
 	}
 	return n, append(out, more...), nil
 }
@@ -264,6 +291,11 @@ func (a Action) WhenFrozen(now time.Time, p policy.Policy) (Parent, []effect.Eff
 		return a, nil, nil
 	}
 	return parent(a.Apply(now, p, ActionGivenUp{Reason: "frozen"}))
+}
+
+// WhenClosed ends every action.
+func (a Action) WhenClosed(now time.Time, p policy.Policy) (Parent, []effect.Effect, error) {
+	return parent(a.Apply(now, p, ActionGivenUp{Reason: "account_closed"}))
 }
 
 func parent(a Action, out []effect.Effect, err error) (Parent, []effect.Effect, error) {

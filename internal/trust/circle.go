@@ -61,6 +61,7 @@ type Circle struct {
 	Approval    Approval
 	Subject     Parent // the action of that approval, or the recovery or action asked for; nil when none
 	Newcomer    Newcomer
+	Guards      []Guard // switches somebody touched; only with Around.Guards
 }
 
 // Around says whose circle to load, by the one id the caller has. Exactly one of the first five is set.
@@ -71,6 +72,7 @@ type Around struct {
 	Recovery  string
 	Action    string
 	Newcomer  string // account that answers an invitation; only with Link
+	Guards    bool   // the principal's switches too
 }
 
 // Outcome is what a decision changed. Every row in it is written under the version it was read at:
@@ -79,6 +81,7 @@ type Outcome struct {
 	Links     []Link
 	Approvals []Approval
 	Actions   []Parent
+	Guards    []Guard
 	Effects   []effect.Effect
 }
 

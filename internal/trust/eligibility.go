@@ -47,11 +47,15 @@ type Facts struct {
 	Age          int // full years on the civil date of asking, −1 when no birth date is known
 	Phone        string
 	PhoneCurrent bool
+	PhoneOwned   bool // verified and not lost, however long ago it was confirmed: a code or a notice may go to it
 	SNILS        string
 	SimChangedAt time.Time // zero: never
 	ChangedAt    time.Time // newest of recovery, phone, password and second-factor change; zero: never
 	Recovering   bool      // an open recovery of this person's own account awaits its end
 }
+
+// Closed tells whether the account is closed for good.
+func (f Facts) Closed() bool { return !f.Open && !f.Frozen }
 
 // ShortName is how a linked person names another: "Вера П.".
 func (f Facts) ShortName() string {

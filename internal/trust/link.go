@@ -35,6 +35,7 @@ const (
 	TimerInvitationLapse = "trust.invitation_lapse" // 72 h of silence
 	TimerLinkLeave       = "trust.link_leave"       // 72 h of leaving are over
 	TimerLinkReview      = "trust.link_review"      // is the contact still eligible?
+	TimerHealth          = "trust.health"           // once a year: who guards you
 )
 
 // Link is one invitation and, after acceptance, one relation.
@@ -139,10 +140,10 @@ type (
 	Resigned struct{ ContactName, PrincipalName string }
 	// EligibilityLost and EligibilityBack come from a review of the contact's facts.
 	EligibilityLost struct {
-		Reasons     []Reason
-		ContactName string
+		Reasons                    []Reason
+		PrincipalName, ContactName string
 	}
-	EligibilityBack struct{ ContactName string }
+	EligibilityBack struct{ PrincipalName, ContactName string }
 	// EndedInPerson is the act of two operators, or of an approved immediate removal.
 	EndedInPerson struct{ PrincipalName, ContactName string }
 	// PartyClosed ends a link because an account of either side closed.
@@ -281,6 +282,7 @@ func (l Link) accept(now time.Time, p policy.Policy, e InvitationAccepted) (Link
 		effect.Disarm{Timer: TimerInvitationTell, Object: n.ID},
 		effect.Disarm{Timer: TimerInvitationLapse, Object: n.ID},
 		effect.Arm{Timer: TimerLinkReview, Object: n.ID, At: now.Add(p.LinkReview)},
+		effect.Arm{Timer: TimerHealth, Object: n.Principal, At: now.Add(p.HealthReminder)},
 		effect.Send{
 			Kind: "trust.accepted", To: n.Principal, Via: effect.All(),
 			Args: map[string]string{"first_name": e.ContactName, "until": rfc(n.SettlesAt)}, Key: n.ID + ":accepted",
@@ -388,7 +390,11 @@ func (l Link) suspend(e EligibilityLost) (Link, []effect.Effect, error) {
 		n.record("trust.suspended", nil),
 		effect.Send{
 			Kind: "trust.suspended", To: n.Principal, Via: effect.All(),
-			Args: map[string]string{"first_name": e.ContactName}, Key: n.ID + ":suspended:" + itoa(n.Version),
+			Args: map[string]string{"first_name": e.ContactName, "role": string(PrincipalSide)}, Key: n.ID + ":suspended:" + itoa(n.Version),
+		},
+		effect.Send{
+			Kind: "trust.suspended", To: n.Contact, Via: effect.All(),
+			Args: map[string]string{"first_name": e.PrincipalName, "role": string(ContactSide)}, Key: n.ID + ":suspended:" + itoa(n.Version) + ":c",
 		},
 	}, nil
 }
@@ -400,7 +406,11 @@ func (l Link) resume(e EligibilityBack) (Link, []effect.Effect, error) {
 		n.record("trust.resumed", nil),
 		effect.Send{
 			Kind: "trust.resumed", To: n.Principal, Via: effect.All(),
-			Args: map[string]string{"first_name": e.ContactName}, Key: n.ID + ":resumed:" + itoa(n.Version),
+			Args: map[string]string{"first_name": e.ContactName, "role": string(PrincipalSide)}, Key: n.ID + ":resumed:" + itoa(n.Version),
+		},
+		effect.Send{
+			Kind: "trust.resumed", To: n.Contact, Via: effect.All(),
+			Args: map[string]string{"first_name": e.PrincipalName, "role": string(ContactSide)}, Key: n.ID + ":resumed:" + itoa(n.Version) + ":c",
 		},
 	}, nil
 }

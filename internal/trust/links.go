@@ -3,6 +3,7 @@ package trust
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -219,16 +220,21 @@ func (s *Links) decide(ctx context.Context, act effect.Act, linkID string, event
 		if err != nil {
 			return Outcome{}, err
 		}
-		l, effs, err := c.Link.Apply(c.Now, s.Policy, e)
-		if err != nil {
-			return Outcome{}, err
-		}
-		out := Outcome{Links: []Link{l}, Effects: effs}
-		if c.Link.Guards() && !l.Guards() {
-			err = s.contactLost(c, l, &out)
-		}
-		return out, err
+		return s.apply(c, c.Link, e, Outcome{})
 	})
+}
+
+// apply adds one event of one link, and what follows from it, to the outcome.
+func (s *Links) apply(c Circle, before Link, e LinkEvent, out Outcome) (Outcome, error) {
+	l, effs, err := before.Apply(c.Now, s.Policy, e)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out.Links, out.Effects = append(out.Links, l), append(out.Effects, effs...)
+	if before.Guards() && !l.Guards() {
+		err = s.contactLost(c, l, &out)
+	}
+	return out, err
 }
 
 // contactLost closes the leaving contact's open approvals and lets each open action see who is left.
@@ -242,6 +248,9 @@ func (s *Links) contactLost(c Circle, gone Link, out *Outcome) error {
 		}
 	}
 	for _, p := range c.Pending {
+		if slices.ContainsFunc(out.Actions, func(a Parent) bool { return a.ActionID() == p.Action.ActionID() }) {
+			continue // this very commit ends it
+		}
 		var his, others []Approval
 		for _, a := range p.Approvals {
 			if a.Link == gone.ID {

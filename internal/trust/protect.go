@@ -146,7 +146,7 @@ func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session
 			}
 			return s.thaw(c)
 		}
-		return s.start(c, act, id, account, session, ActionUnfreeze)
+		return s.start(c, act, wish{id: id, session: session, kind: ActionUnfreeze})
 	})
 	if err != nil {
 		return "", err
@@ -161,7 +161,7 @@ func (s *Protect) Rehearse(ctx context.Context, act effect.Act, account, session
 		if len(c.Guardians) == 0 {
 			return Outcome{}, fault.New(fault.Refused, "fault.action.no_contact", nil)
 		}
-		return s.start(c, act, id, account, session, ActionRehearsal)
+		return s.start(c, act, wish{id: id, session: session, kind: ActionRehearsal})
 	})
 	if err != nil {
 		return "", err
@@ -169,19 +169,27 @@ func (s *Protect) Rehearse(ctx context.Context, act effect.Act, account, session
 	return id, nil
 }
 
-func (s *Protect) start(c Circle, act effect.Act, id, account, session string, kind ActionKind) (Outcome, error) {
+// wish is a guarded action about to begin.
+type wish struct {
+	id, session string
+	kind        ActionKind
+	payload     []byte
+	unguarded   bool
+}
+
+func (s *Protect) start(c Circle, act effect.Act, w wish) (Outcome, error) {
 	for _, p := range c.Pending {
-		if p.Action.ActionKind() == kind {
+		if p.Action.ActionKind() == w.kind {
 			return Outcome{}, fault.New(fault.Conflict, "fault.action.already_asked", nil)
 		}
 	}
 	deadline := c.Now.Add(s.Policy.RecoveryWait)
 	a, effs, err := Action{}.Apply(c.Now, s.Policy, ActionStarted{
-		ID: id, Kind: kind, Account: account, Session: session, Device: act.Device, Area: act.Area,
-		Able: c.Able(deadline, s.Policy), Needed: max(1, min(c.Quorum, len(c.Guardians))),
+		ID: w.id, Kind: w.kind, Account: c.Principal.Account, Session: w.session, Device: act.Device, Area: act.Area, Payload: w.payload,
+		Able: c.Able(deadline, s.Policy), Needed: max(1, min(c.Quorum, len(c.Guardians))), Unguarded: w.unguarded,
 	})
-	if err != nil {
-		return Outcome{}, err
+	if err != nil || w.unguarded {
+		return Outcome{Actions: []Parent{a}, Effects: effs}, err
 	}
 	asked, more, err := c.Ask(s.Policy, a, deadline, false, newID)
 	return Outcome{Approvals: asked, Actions: []Parent{a}, Effects: append(effs, more...)}, err

@@ -16,6 +16,20 @@ func actionStarted(kind trust.ActionKind, able, needed int) trust.ActionStarted 
 	}
 }
 
+func unguarded(kind trust.ActionKind) trust.ActionStarted {
+	e := actionStarted(kind, 0, 1)
+	e.Unguarded = true
+	return e
+}
+
+func codeSent() trust.ActionCodeSent {
+	return trust.ActionCodeSent{ID: "code", Phone: "+79130000001", Code: "123456", Hash: []byte("hash")}
+}
+
+func phoneChange(loser string) *trust.PhoneChange {
+	return &trust.PhoneChange{CodeID: "code", Session: "session", Phone: "+79130000001", Old: "+79130000000", Loser: loser}
+}
+
 func vote(approved int, why trust.RejectReason) trust.Vote {
 	return trust.Vote{
 		By: trust.Approval{ID: "approval", Contact: "contact", Reason: string(why)}, Approved: approved,
@@ -30,14 +44,20 @@ func actionSamples() []flowtable.Sample[trust.Action] {
 	step := func(a trust.Action, e trust.ActionEvent) trust.Action { return must(a.Apply, start.Add(time.Minute), e) }
 	waiting := begin(trust.ActionChangePhone, 1)
 	approved := step(waiting, trust.ActionVotedFor{Vote: vote(1, "")})
+	free := must(trust.Action{}.Apply, start, trust.ActionEvent(unguarded(trust.ActionChangePhone)))
+	leaving := step(begin(trust.ActionRemoveContact, 1), trust.ActionVotedFor{Vote: vote(1, "")})
+	done := step(approved, trust.ActionFinished{Guarded: true, Change: phoneChange(""), Cast: vote(0, "").Cast})
 	return []flowtable.Sample[trust.Action]{
 		{Name: "none"},
 		{Name: "waiting", Value: waiting},
 		{Name: "waiting, two needed", Value: begin(trust.ActionChangePhone, 2)},
 		{Name: "waiting, unfreeze", Value: begin(trust.ActionUnfreeze, 1)},
 		{Name: "waiting, rehearsal", Value: begin(trust.ActionRehearsal, 1)},
+		{Name: "waiting, remove factor", Value: begin(trust.ActionRemoveFactor, 1)},
 		{Name: "approved", Value: approved},
-		{Name: "done", Value: step(approved, trust.ActionFinished{})},
+		{Name: "approved, unguarded", Value: free},
+		{Name: "approved, remove contact", Value: leaving},
+		{Name: "done", Value: done},
 		{Name: "rejected", Value: step(waiting, trust.ActionVotedAgainst{Vote: vote(0, trust.ReasonFraud)})},
 		{Name: "expired", Value: must(waiting.Apply, waiting.ExpiresAt, trust.ActionEvent(trust.ActionDue{}))},
 		{Name: "cancelled", Value: step(waiting, trust.ActionGivenUp{Reason: "owner"})},
@@ -64,8 +84,14 @@ func actionMachine() flowtable.Machine[trust.Action, trust.ActionEvent] {
 			{Name: "late", Event: trust.ActionVotedFor{Vote: vote(1, "")}, At: late},
 			{Event: trust.ActionVotedAgainst{Vote: vote(0, trust.ReasonFraud)}},
 			{Name: "late", Event: trust.ActionVotedAgainst{Vote: vote(0, trust.ReasonFraud)}, At: late},
-			{Event: trust.ActionFinished{}},
-			{Name: "late", Event: trust.ActionFinished{}, At: late},
+			{Name: "unguarded", Event: unguarded(trust.ActionChangePhone)},
+			{Event: codeSent()},
+			{Name: "late", Event: codeSent(), At: late},
+			{Name: "without a code", Event: trust.ActionFinished{Guarded: true}},
+			{Name: "guarded", Event: trust.ActionFinished{Guarded: true, Change: phoneChange(""), Cast: vote(0, "").Cast}},
+			{Name: "not guarded", Event: trust.ActionFinished{Change: phoneChange("")}},
+			{Name: "not guarded, somebody else's number", Event: trust.ActionFinished{Change: phoneChange("stranger")}},
+			{Name: "late", Event: trust.ActionFinished{Change: phoneChange("")}, At: late},
 			{Name: "too early", Event: trust.ActionDue{}},
 			{Name: "in time", Event: trust.ActionDue{}, At: late},
 			{Event: trust.ActionGivenUp{Reason: "owner"}},

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"context"
+	"strings"
 
 	"doverie/internal/effect"
 	"doverie/internal/fault"
@@ -53,12 +54,18 @@ func (s *Links) Leave(ctx context.Context, linkID string) error {
 	}))
 }
 
-// Review suspends a link whose contact is no longer eligible and resumes one whose contact is again;
-// it also sets the next review.
+// Review suspends a link whose contact is no longer eligible, resumes one whose contact is again, and
+// ends one whose contact closed his account; it also sets the next review. It comes once a day, and at
+// once when the contact's facts change.
 func (s *Links) Review(ctx context.Context, linkID string) error {
 	return settled(s.Circles.Decide(ctx, bySystem, Around{Link: linkID}, func(c Circle) (Outcome, error) {
 		if !c.Link.Guards() {
 			return Outcome{}, nil
+		}
+		if g, ok := c.GuardianOf(c.Link.Contact); ok && g.Contact.Closed() {
+			return s.apply(c, c.Link, PartyClosed{
+				Side: ContactSide, PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.PoliteName(),
+			}, Outcome{})
 		}
 		out := Outcome{Effects: []effect.Effect{effect.Arm{Timer: TimerLinkReview, Object: linkID, At: c.Now.Add(s.Policy.LinkReview)}}}
 		g, ok := c.GuardianOf(c.Link.Contact)
@@ -68,14 +75,34 @@ func (s *Links) Review(ctx context.Context, linkID string) error {
 		var e LinkEvent
 		switch reasons := ContactReasons(g.Contact, s.Policy); {
 		case len(reasons) > 0 && c.Link.State == Active:
-			e = EligibilityLost{Reasons: reasons, ContactName: g.Contact.Given}
+			e = EligibilityLost{Reasons: reasons, PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.Given}
 		case len(reasons) == 0 && c.Link.State == Suspended:
-			e = EligibilityBack{ContactName: g.Contact.Given}
+			e = EligibilityBack{PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.Given}
 		default:
 			return out, nil
 		}
 		l, effs, err := c.Link.Apply(c.Now, s.Policy, e)
 		out.Links, out.Effects = []Link{l}, append(out.Effects, effs...)
 		return out, err
+	}))
+}
+
+// Remind tells a principal once a year who guards him (DOMAIN §4.9), and sets the next reminder.
+func (s *Links) Remind(ctx context.Context, account string) error {
+	return settled(s.Circles.Decide(ctx, bySystem, Around{Principal: account}, func(c Circle) (Outcome, error) {
+		if len(c.Guardians) == 0 || c.Principal.Closed() {
+			return Outcome{}, nil // the next link sets the timer again
+		}
+		names := make([]string, len(c.Guardians))
+		for i, g := range c.Guardians {
+			names[i] = g.Contact.Given
+		}
+		return Outcome{Effects: []effect.Effect{
+			effect.Arm{Timer: TimerHealth, Object: account, At: c.Now.Add(s.Policy.HealthReminder)},
+			effect.Send{
+				Kind: "trust.health", To: account, Via: effect.All(), Key: account + ":health:" + rfc(c.Now),
+				Args: map[string]string{"who": strings.Join(names, ", ")},
+			},
+		}}, nil
 	}))
 }

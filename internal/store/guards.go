@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+
+	"doverie/internal/effect"
+	"doverie/internal/trust"
+)
+
+const guardColumns = `account_id, name, state, off_at, version`
+
+func scanGuard(row func(...any) error) (trust.Guard, error) {
+	var g trust.Guard
+	var off sql.NullInt64
+	err := row(&g.Account, &g.Name, &g.State, &off, &g.Version)
+	g.OffAt = FromNullMicros(off)
+	return g, err
+}
+
+func readGuards(ctx context.Context, q Querier, principal string, c *trust.Circle) (err error) {
+	c.Guards, err = Collect(scanGuard)(q.Query(ctx, `SELECT `+guardColumns+` FROM guards WHERE account_id = $1`, principal))
+	return err
+}
+
+func writeGuard(ctx context.Context, tx *Tx, g trust.Guard) error {
+	if g.Version == 0 {
+		return tx.ExecOne(ctx, `INSERT INTO guards (`+guardColumns+`) VALUES ($1, $2, $3, $4, 1)`,
+			g.Account, string(g.Name), string(g.State), NullMicros(g.OffAt))
+	}
+	return tx.ExecOne(ctx, `UPDATE guards SET state = $3, off_at = $4, version = version + 1 WHERE account_id = $1 AND name = $2 AND version = $5`,
+		g.Account, string(g.Name), string(g.State), NullMicros(g.OffAt), g.Version)
+}
+
+// keepGuards stops every guard of the account from falling. The timer finds it on, and is done.
+func keepGuards(ctx context.Context, tx *Tx, accountID string) error {
+	_, err := tx.Exec(ctx, `UPDATE guards SET state = 'on', off_at = NULL, version = version + 1
+		WHERE account_id = $1 AND state = 'falling'`, accountID)
+	return err
+}
+
+// tellGuardians turns one notice for all contacts into a message for each of them.
+func tellGuardians(ctx context.Context, tx *Tx, e effect.TellGuardians, sends []effect.Send) ([]effect.Send, error) {
+	type guardian struct{ contact, given, patronymic string }
+	all, err := Collect(func(row func(...any) error) (g guardian, err error) {
+		return g, row(&g.contact, &g.given, &g.patronymic)
+	})(tx.Query(ctx, `SELECT l.contact_id, a.given, a.patronymic FROM links l JOIN accounts a ON a.id = l.principal_id
+		WHERE l.principal_id = $1 AND l.state IN ('active', 'suspended', 'leaving')
+			AND NOT EXISTS (SELECT 1 FROM guards g WHERE g.account_id = $1 AND g.name = $2 AND g.state = 'off')
+		ORDER BY l.id`, e.Account, e.Guard))
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		args := maps.Clone(e.Args)
+		args["first_name"] = trust.Names{Given: g.given, Patronymic: g.patronymic}.Polite()
+		args["role"] = string(trust.ContactSide)
+		sends = append(sends, effect.Send{Kind: e.Kind, To: g.contact, Via: effect.All(), Key: e.Key + ":" + g.contact, Args: args})
+	}
+	return sends, nil
+}

@@ -1,0 +1,93 @@
+package trust
+
+import (
+	"time"
+
+	"doverie/internal/effect"
+	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
+)
+
+// What the principal does with an action that was approved.
+
+// PhoneChange is what the last step of a change of phone needs to know, read in the same transaction.
+type PhoneChange struct {
+	CodeID  string // the burnt code that went to the new number
+	Session string // stays; every other one ends
+	Phone   string // the new number, E.164
+	Old     string // the number the account owned until now; empty: none
+	Loser   string // account that owned the new number until now; empty: nobody else did
+}
+
+func (a Action) sendCode(now time.Time, p policy.Policy, e ActionCodeSent) (Action, []effect.Effect, error) {
+	until := now.Add(p.CodeTTL)
+	return a, []effect.Effect{
+		a.event("action.code_sent", nil),
+		effect.IssueCode{
+			ID: e.ID, Purpose: string(secret.ChangePhone), Bound: a.ID, Account: a.Account, Phone: e.Phone, Hash: e.Hash,
+			ExpiresAt: until, DayLimit: p.CodesPerPhoneDay,
+		},
+		effect.Send{
+			Kind: "change_phone.code", To: a.Account, Address: e.Phone, Via: []effect.Channel{effect.SMS}, NotAfter: until, Key: e.ID,
+			Args: map[string]string{"code": e.Code},
+		},
+	}, nil
+}
+
+func (a Action) finish(now time.Time, e ActionFinished) (Action, []effect.Effect, error) {
+	if a.Needed == 0 && e.Guarded {
+		// A link, or a switch, that appeared after an unguarded start guards from its first second.
+		return a.end(now, ActionCancelled, "guarded")
+	}
+	if a.Kind != ActionChangePhone {
+		return a.end(now, ActionDone, "finished")
+	}
+	c := e.Change
+	if c == nil || c.CodeID == "" || c.Phone == "" {
+		return a, nil, fault.New(fault.Refused, "fault.approval.no_proof", nil)
+	}
+	more := []effect.Effect{effect.UseCode{ID: c.CodeID}}
+	if c.Loser != "" { // before the change: one number has one owner at a time
+		more = append(more,
+			effect.LosePhone{Account: c.Loser, Phone: c.Phone},
+			effect.Record{Kind: "account.phone_lost", Object: "account:" + c.Loser, Subjects: []string{c.Loser}},
+			effect.Send{Kind: "account.phone_taken", To: c.Loser, Via: []effect.Channel{effect.Email}, Key: a.ID + ":taken"},
+		)
+	}
+	more = append(more,
+		effect.Record{Kind: "account.phone_changed", Object: "account:" + a.Account, Subjects: []string{a.Account}},
+		effect.ChangePhone{Account: a.Account, Phone: c.Phone},
+		effect.EndSessions{Account: a.Account, Except: c.Session, Why: "phone_changed"},
+		effect.TellSystems{Account: a.Account, What: "identifier-changed"},
+	)
+	args := map[string]string{"at": rfc(now), "stop_code": e.Cast.StopCode}
+	if c.Old != "" && c.Old != c.Phone {
+		more = append(more, effect.Send{
+			Kind: "phone.changed", To: a.Account, Address: c.Old, Via: []effect.Channel{effect.SMS}, Key: a.ID + ":old", Args: args,
+		})
+	}
+	more = append(more, effect.Send{
+		Kind: "phone.changed", To: a.Account, Via: []effect.Channel{effect.Email, effect.Push}, Key: a.ID + ":changed", Args: args,
+	})
+	for _, contact := range e.Cast.ContactsOrder {
+		more = append(more, effect.Send{
+			Kind: "phone.changed", To: contact, Via: effect.All(), Key: a.ID + ":changed:" + contact,
+			Args: map[string]string{"first_name": e.Cast.Principal, "at": rfc(now), "role": string(ContactSide)},
+		})
+	}
+	return a.end(now, ActionDone, "finished", more...)
+}
+
+// factorRemoved is everything the removal of the code generator does.
+func factorRemoved(now time.Time, account, key, stopCode string) []effect.Effect {
+	return []effect.Effect{
+		effect.Record{Kind: "account.totp_removed", Object: "account:" + account, Subjects: []string{account}},
+		effect.RemoveFactor{Account: account},
+		effect.TellSystems{Account: account, What: "credential-change"},
+		effect.Send{
+			Kind: "factor.changed", To: account, Via: effect.All(), Key: key + ":factor",
+			Args: map[string]string{"at": rfc(now), "stop_code": stopCode},
+		},
+	}
+}
