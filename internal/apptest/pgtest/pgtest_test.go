@@ -220,3 +220,37 @@ func words(t *testing.T, dsn string) string {
 	}
 	return "host=" + c.Host + " port=" + strconv.Itoa(int(c.Port)) + " user=" + c.User + " password='" + c.Password + "' sslmode=disable dbname=postgres"
 }
+
+// A server that is killed comes back with everything that was committed.
+func TestACrashKeepsWhatWasCommitted(t *testing.T) {
+	t.Setenv(pgtest.Env, "")
+	c, err := pgtest.Start(t.Context(), pgtest.Durable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	dsn := c.NewDB(t)
+	if _, err := connect(t, dsn).Exec(t.Context(), "CREATE TABLE kept (n INT)"); err != nil {
+		t.Fatal(err)
+	}
+	for n, crash := range []func(context.Context) error{c.Crash, c.CrashBackend, c.Crash} {
+		open := connect(t, dsn)
+		if _, err := open.Exec(t.Context(), "INSERT INTO kept VALUES (1)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := crash(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var rows int
+		if err := connect(t, dsn).QueryRow(t.Context(), "SELECT COUNT(n) FROM kept").Scan(&rows); err != nil || rows != n+1 {
+			t.Fatalf("after crash %d: %d rows, %v", n+1, rows, err)
+		}
+		if err := open.Ping(t.Context()); err == nil {
+			t.Fatalf("crash %d: a connection from before lives", n+1)
+		}
+	}
+}

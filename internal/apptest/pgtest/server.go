@@ -45,6 +45,7 @@ func Durable() Option { return func(s *settings) { s.durable = true } }
 // server is a private PostgreSQL: a shell that has started it, owns its folder, and takes it down
 // when the pipe from the test process closes. The kernel closes that pipe however the process ends.
 type server struct {
+	dir   string
 	port  int
 	leash io.Closer
 	log   *tail
@@ -56,14 +57,22 @@ func (s *server) dsn() string {
 }
 
 // leashed runs as the server's user: $1 is the folder, the rest is the command. It ends when the
-// command ends, and ends the command when its input does.
+// command ends, and ends the command when its input does. While the file "again" is there (Crash puts
+// it), a command that ended is started again; a server whose children still hold its memory refuses to
+// start for a moment, and is asked again.
 const leashed = `dir=$1; shift
 exec 3<&0
-"$@" </dev/null 3<&- &
-pid=$!
-( cat <&3 >/dev/null; kill -INT "$pid" ) >/dev/null 2>&1 &
+( cat <&3 >/dev/null; : >"$dir/over"; kill -INT "$(cat "$dir/pid")" ) >/dev/null 2>&1 &
 exec 3<&-
-wait "$pid"
+while [ ! -e "$dir/over" ]; do
+	"$@" </dev/null &
+	pid=$!
+	echo "$pid" >"$dir/pid.new" && mv "$dir/pid.new" "$dir/pid"
+	[ -e "$dir/over" ] && kill -INT "$pid"
+	wait "$pid"
+	[ -e "$dir/again" ] || break
+	sleep 0.1
+done
 cd / && rm -rf "$dir"`
 
 func startServer(ctx context.Context, options ...Option) (*server, error) {
@@ -119,7 +128,7 @@ func tryServer(ctx context.Context, bin string, who *syscall.Credential, set set
 	shell.Dir = dir
 	// A process group of its own: Ctrl-C in the terminal must not end the one that cleans up.
 	shell.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
-	s := &server{port: port, log: &tail{}, done: make(chan struct{})}
+	s := &server{dir: dir, port: port, log: &tail{}, done: make(chan struct{})}
 	shell.Stderr = s.log
 	if s.leash, err = shell.StdinPipe(); err != nil {
 		return nil, errors.Join(fmt.Errorf("pgtest: %w", err), os.RemoveAll(dir))
