@@ -62,10 +62,11 @@ func (s *Service) RequestEmail(ctx context.Context, act effect.Act, c Caller, te
 // page behind the link only asks, and its button calls VerifyEmail. Fault NotFound.
 func (s *Service) PendingEmail(ctx context.Context, token string) (EmailLink, error) {
 	link, err := s.Store.EmailLink(ctx, secret.HashToken(token))
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return EmailLink{}, err
 	}
-	if !link.EndedAt.IsZero() || !s.Now().Before(link.ExpiresAt) {
+	// A link that never was reads like one that is over: the words say what to do in both cases.
+	if err != nil || !link.EndedAt.IsZero() || !s.Now().Before(link.ExpiresAt) {
 		return EmailLink{}, fault.New(fault.NotFound, "fault.email.link", nil)
 	}
 	return link, nil

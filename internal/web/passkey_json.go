@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -39,6 +40,9 @@ func fromScript(kit *httpx.Kit, h func(w http.ResponseWriter, r *http.Request, i
 			return fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)
 		}
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+				return fault.New(fault.Invalid, "fault.too_large", nil).Because(err)
+			}
 			return fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)
 		}
 		in.Next = httpx.SafeNext(in.Next, "")
