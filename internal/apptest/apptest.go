@@ -6,12 +6,15 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"doverie/internal/account"
 	"doverie/internal/app"
@@ -39,8 +42,9 @@ type World struct {
 	Phones *notify.DevPhone
 	Logs   *Log
 
-	hash string
-	n    int
+	hash   string
+	n      int
+	server *httptest.Server
 }
 
 // Log keeps what the server logs, so that a test can search it for secrets.
@@ -65,6 +69,9 @@ func (l *Log) String() string {
 
 // Options change the world before it starts.
 type Options struct {
+	Proxies []netip.Prefix        // whose X-Forwarded-For is believed
+	TLS     bool                  // people reach the server by https
+	Metrics prometheus.Registerer // nil: nothing is measured
 	Policy  func(*policy.Policy)
 	Front   app.Front
 	Hashing secret.HasherOptions // zero: cheap hashes
@@ -103,6 +110,9 @@ func New(t testing.TB, engine string, o Options) *World {
 	if o.Localhost {
 		base.Host = "localhost:" + base.Port()
 	}
+	if o.TLS {
+		base.Scheme = "https"
+	}
 	a, err := app.New(t.Context(), app.Config{
 		Database: db.DSN, Keys: db.Keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
 		Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: level})),
@@ -110,7 +120,7 @@ func New(t testing.TB, engine string, o Options) *World {
 		Channels: map[effect.Channel]notify.Channel{
 			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
 		},
-		Front: o.Front,
+		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +128,12 @@ func New(t testing.TB, engine string, o Options) *World {
 	a.Texts.Missing = func(lang, key string, why error) { t.Errorf("text %s %s: %v", lang, key, why) }
 	w.App = a
 	server.Config.Handler = a.Handler()
-	server.Start()
-	w.URL = base.String()
+	if o.TLS {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	w.URL, w.server = base.String(), server
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()

@@ -2,6 +2,8 @@ package apptest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -22,6 +24,14 @@ type Client struct {
 	w    *World
 	http *http.Client
 	lang string
+
+	address string
+}
+
+// From makes the client's requests come from that network address: the world must believe its proxy (Options.Proxies).
+func (c *Client) From(address string) *Client {
+	c.address = address
+	return c
 }
 
 // Answer is one response, read to its end.
@@ -39,8 +49,13 @@ func (w *World) Client() *Client {
 	if err != nil {
 		w.T.Fatal(err)
 	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 4}
+	if w.server.TLS != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS13}
+		transport.TLSClientConfig.RootCAs.AddCert(w.server.Certificate())
+	}
 	return &Client{t: w.T, w: w, lang: "ru", http: &http.Client{
-		Jar: jar, Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 4},
+		Jar: jar, Timeout: time.Minute, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -58,13 +73,17 @@ func (c *Client) Cookies() map[string]string {
 	return all
 }
 
-// SetCookie puts a cookie into the client's jar: a stolen or a planted one.
+// SetCookie puts a cookie into the client's jar: a stolen or a planted one. An empty value takes it out.
 func (c *Client) SetCookie(name, value string) {
 	base, err := url.Parse(c.w.URL)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.http.Jar.SetCookies(base, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+	one := &http.Cookie{Name: name, Value: value, Path: "/", Secure: base.Scheme == "https"}
+	if value == "" {
+		one.MaxAge = -1
+	}
+	c.http.Jar.SetCookies(base, []*http.Cookie{one})
 }
 
 // Do sends one request; change may alter it before it goes.
@@ -93,6 +112,9 @@ func (c *Client) Try(ctx context.Context, method, path string, form url.Values, 
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", c.w.URL)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	if c.address != "" {
+		r.Header.Set("X-Forwarded-For", c.address)
 	}
 	for _, f := range change {
 		f(r)

@@ -78,6 +78,12 @@ func endSessions(ctx context.Context, tx *Tx, now time.Time, e effect.EndSession
 	if err := tx.ExecOne(ctx, `UPDATE accounts SET locale = locale WHERE id = $1`, e.Account); err != nil {
 		return err
 	}
+	// The codes on their way to what ends here end with it.
+	if _, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $1 WHERE state = 'live' AND bound IN
+		(SELECT id FROM sessions WHERE account_id = $2 AND ended_at IS NULL AND id <> $3
+		UNION ALL SELECT id FROM sign_ins WHERE account_id = $2 AND state = 'pending')`, Micros(now), e.Account, e.Except); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, `UPDATE sessions SET ended_at = $1, ended_why = $2, version = version + 1
 		WHERE account_id = $3 AND ended_at IS NULL AND id <> $4`, Micros(now), e.Why, e.Account, e.Except); err != nil {
 		return err

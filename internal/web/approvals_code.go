@@ -74,7 +74,7 @@ func (a Approvals) code(w http.ResponseWriter, r *http.Request) error {
 	case fault.HasKey(err, "fault.code.wrong"):
 		f := fault.Of(err)
 		return a.codeAgain(w, r, q, left, ui.Named(f.Key, f.Args))
-	case fault.HasKey(err, "fault.code.dead"), fault.HasKey(err, "fault.code.used"):
+	case fault.HasKey(err, "fault.code.dead"), fault.HasKey(err, "fault.code.used"), fault.HasKey(err, "fault.code.spent"), fault.HasKey(err, "fault.code.expired"):
 		a.Kit.ClearCookie(w, codeCookie)
 		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/confirm?why=code_over")
 	}
