@@ -33,7 +33,7 @@ const (
 	faultless     fault = ""
 	simulatorID         = "esme"
 	simulatorWord       = "secret"
-	lateBy              = 3 * shortReply / 2
+	lateBy              = 2 * shortReply
 	shortReply          = 120 * time.Millisecond
 	downFor             = 15 * time.Millisecond
 	simulatedName       = "Doverie"
@@ -252,7 +252,7 @@ func (s *simulator) submit(conn net.Conn, p pdu) (stay, deaf bool) {
 		s.hangUp()
 		s.wg.Go(func() {
 			time.Sleep(downFor)
-			for range 100 {
+			for {
 				s.mu.Lock()
 				over := s.closed
 				s.mu.Unlock()
