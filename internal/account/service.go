@@ -78,6 +78,9 @@ type Service struct {
 	Policy    policy.Policy
 	Now       func() time.Time
 	Issuer    string // name of the service in a code generator, for example "Доверие"
+	// FactorGuarded tells whether contacts must approve that the last second factor but the SMS code goes;
+	// nil: they never must.
+	FactorGuarded func(ctx context.Context, account string) (bool, error)
 }
 
 // Caller is a signed-in person as package session vouches for him.

@@ -67,7 +67,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, act effect.Act, c Caller, typ
 }
 
 // RemoveTOTP switches the generator off; SMS codes and passkeys stay. Without a phone of one's own and a
-// passkey it is the last second factor, and stays. Faults: StepUp, Refused ("fault.totp.none", "fault.totp.last", hold, freeze), Conflict.
+// passkey it is the last second factor, and stays. Faults: StepUp, Refused ("fault.totp.none", "fault.totp.last",
+// "fault.guard.factor": the contacts approve it, see trust.Protect.AskFactorRemoval; hold, freeze), Conflict.
 func (s *Service) RemoveTOTP(ctx context.Context, act effect.Act, c Caller) error {
 	now := s.Now()
 	before, err := s.dangerous(ctx, c, now)
@@ -79,6 +80,15 @@ func (s *Service) RemoveTOTP(ctx context.Context, act effect.Act, c Caller) erro
 		return fault.New(fault.Refused, "fault.totp.none", nil)
 	case !before.PhoneOwned() && before.Passkeys == 0:
 		return fault.New(fault.Refused, "fault.totp.last", nil)
+	}
+	if before.Passkeys == 0 && s.FactorGuarded != nil {
+		guarded, err := s.FactorGuarded(ctx, before.ID)
+		if err != nil {
+			return err
+		}
+		if guarded {
+			return fault.New(fault.Refused, "fault.guard.factor", nil)
+		}
 	}
 	after := before
 	after.TOTP, after.FactorChangedAt = TOTP{}, now

@@ -62,6 +62,8 @@ type App struct {
 	Links      *trust.Links
 	Decisions  *trust.Decisions
 	Protect    *trust.Protect
+	Guards     *trust.Guards
+	Phones     *trust.Phones
 	Recoveries *recovery.Service
 	Stops      *recovery.Stops
 	Kit        *httpx.Kit

@@ -92,6 +92,12 @@ func (a *App) services(c Config) error {
 	a.Passkeys = &session.Passkeys{Sessions: a.Sessions, Store: a.Store, Ceremonies: keys}
 	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
+	a.Accounts.FactorGuarded = a.Protect.FactorGuarded
+	a.Guards = &trust.Guards{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Phones = &trust.Phones{
+		Circles: circles, Codes: circles, Owners: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, Parse: account.ParsePhone,
+	}
 	a.Recoveries = &recovery.Service{
 		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts}, Attempts: circles, Limits: circles,
 		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
@@ -126,6 +132,8 @@ func (a *App) background(c Config) error {
 		trust.TimerLinkLeave:       a.Links.Leave,
 		trust.TimerLinkReview:      a.Links.Review,
 		trust.TimerActionExpire:    a.Protect.Expire,
+		trust.TimerGuardOff:        a.Guards.Fall,
+		trust.TimerHealth:          a.Links.Remind,
 		recovery.TimerExpire:       a.Recoveries.Expire,
 	} {
 		a.jobs.Register(kind, handler)
@@ -182,8 +190,13 @@ func (a *App) mount(c Config) {
 		web.NewAccount(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now),
 		security,
 		web.NewHistory(a.Kit, a.Store),
+		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts, c.Policy),
+		web.NewSwitches(a.Kit, a.Guards, c.Policy),
+		web.NewRemovals(a.Kit, a.Protect),
+		web.NewAccountClose(a.Kit, a.Links, a.Guards),
+		web.NewExport(a.Kit, a.Accounts, a.Sessions, views, a.Store, a.Guards, c.Now),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
-		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
+		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy, Switches: a.Guards},
 		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy},

@@ -96,6 +96,7 @@ type ContactRemove struct {
 	Name   Text
 	Delay  Delayed
 	Tell   Radios
+	AtOnce string // address of the removal that a contact approves; empty: not offered
 }
 
 // Template is the page's file.

@@ -104,6 +104,9 @@ func (p *Account) homePage(r *http.Request, a account.Account, guards int) ui.Ac
 			{Icon: "lock", Title: ui.K("layout.nav.security"), Text: ui.K("account.card.security"), Href: pathSecurity},
 			guardCardOf(guards),
 			{Icon: "history", Title: ui.K("layout.nav.events"), Text: ui.K("account.card.events"), Href: pathEvents},
+			{Icon: "smartphone", Title: ui.K("phone_change.title"), Text: ui.K("account.card.phone"), Href: pathPhone},
+			{Icon: "download", Title: ui.K("account_export.title"), Text: ui.K("account.card.export"), Href: pathExport},
+			{Icon: "ban", Title: ui.K("account_close.title"), Text: ui.K("account.card.close"), Href: pathClose},
 		},
 	}
 	switch a.Level {

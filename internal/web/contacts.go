@@ -29,10 +29,11 @@ type LinkService interface {
 
 // Contacts are the pages of «Доверенный контакт»: who guards me, whom I guard, and every act on a link.
 type Contacts struct {
-	Kit    *httpx.Kit
-	Links  LinkService
-	Views  trust.Views
-	Policy policy.Policy
+	Kit      *httpx.Kit
+	Links    LinkService
+	Views    trust.Views
+	Policy   policy.Policy
+	Switches OwnSwitches // nil: removal at once is never offered
 }
 
 // Mount puts the pages on the mux. What takes protection away needs the repeated check; what keeps it does not.

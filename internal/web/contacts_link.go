@@ -97,7 +97,17 @@ func (c Contacts) removeForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.Kit.Page(w, r, c.removePage(v, standing, nil), httpx.Section(contactsHome))
+	page := c.removePage(v, standing, nil)
+	if c.Switches != nil {
+		s, err := c.Switches.Switches(r.Context(), httpx.VisitorOf(r).Account)
+		if err != nil {
+			return err
+		}
+		if guardOf(s, trust.GuardRemoveContact).Guards() {
+			page.AtOnce = pathRemovals + "/contact/ask/" + v.Link.ID
+		}
+	}
+	return c.Kit.Page(w, r, page, httpx.Section(contactsHome))
 }
 
 // removable finds the link and refuses where a removal would be refused, before anything is asked.

@@ -108,6 +108,7 @@ func (p *Security) homePage(r *http.Request, a account.Account, guards, sessions
 			{Icon: "key-round", Title: ui.K("security.card.password"), Text: ui.K("security.card.password.text", "At", p.kit.Printer(r).Date(a.PasswordChangedAt)), Href: MustChangePath},
 			app,
 			{Icon: "laptop", Title: ui.K("security.card.sessions"), Text: ui.K("security.card.sessions.text", "Sessions", sessions, "Devices", devices), Href: pathSessions},
+			{Icon: "shield-check", Title: ui.K("guards.title"), Text: ui.K("security.card.guards"), Href: pathGuards},
 			{Icon: "history", Title: ui.K("layout.nav.events"), Text: ui.K("account.card.events"), Href: pathEvents},
 		},
 	}

@@ -113,7 +113,11 @@ func (p *Security) removeTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.of.RemoveTOTP(r.Context(), p.kit.Act(r), who); err != nil {
+	err = p.of.RemoveTOTP(r.Context(), p.kit.Act(r), who)
+	if fault.HasKey(err, "fault.guard.factor") { // the contacts have to approve it
+		return httpx.Redirect(w, r, pathRemovals+"/factor")
+	}
+	if err != nil {
 		return err
 	}
 	return httpx.Redirect(w, r, pathSecurity+"?done=totp-off")
