@@ -93,6 +93,7 @@ func (a *App) services(c Config) error {
 	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
+	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
 	a.Accounts.FactorGuarded = a.Protect.FactorGuarded
 	a.Guards = &trust.Guards{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Phones = &trust.Phones{

@@ -1,6 +1,7 @@
 package passkey_test
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"testing"
@@ -210,6 +211,20 @@ func TestRenameAndRemove(t *testing.T) {
 		}
 		_, err = w.signIn(t, d)
 		want(t, err, fault.Refused, "fault.passkey.wrong")
+	})
+}
+
+// Whoever sits on the phone with a victim must not get rid of the strong factors one by one (DOMAIN §7).
+func TestTheLastStrongFactorIsGuarded(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		auth, _ := w.signedUp(t, "Вера", phone)
+		first, me := w.one(t, auth), storetest.ActOf(auth.Account.ID)
+		second := w.add(t, auth, newDevice(), "второй")
+		w.Keys.FactorGuarded = func(context.Context, string) (bool, error) { return true, nil }
+		ok(t, w.Keys.Remove(t.Context(), me, auth, second.ID))
+		want(t, w.Keys.Remove(t.Context(), me, auth, first.ID), fault.Refused, "fault.passkey.guarded")
+		w.Keys.FactorGuarded = func(context.Context, string) (bool, error) { return false, nil }
+		ok(t, w.Keys.Remove(t.Context(), me, auth, first.ID))
 	})
 }
 

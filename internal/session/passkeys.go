@@ -25,6 +25,9 @@ type Passkeys struct {
 	Sessions   *Service
 	Store      PasskeyStore
 	Ceremonies Ceremonies
+
+	// FactorGuarded tells whether contacts guard the last second factor but the SMS code; nil: nobody does.
+	FactorGuarded func(ctx context.Context, account string) (bool, error)
 }
 
 func (s *Passkeys) now() time.Time { return s.Sessions.Now() }
@@ -233,7 +236,9 @@ func (s *Passkeys) Rename(ctx context.Context, act effect.Act, auth Auth, keyID,
 }
 
 // Remove ends a key. The last second factor stays: without a phone of one's own and a code generator nobody
-// could sign in any more. Faults: NotFound, StepUp, Refused (hold, freeze, "fault.passkey.last"), Conflict.
+// could sign in any more. So does the last one but the SMS code where contacts guard it: switching that guard
+// off takes its time and is told to them (DOMAIN §7).
+// Faults: NotFound, StepUp, Refused (hold, freeze, "fault.passkey.last", "fault.passkey.guarded"), Conflict.
 func (s *Passkeys) Remove(ctx context.Context, act effect.Act, auth Auth, keyID string) error {
 	now := s.now()
 	a, err := s.dangerous(ctx, auth, now)
@@ -246,6 +251,15 @@ func (s *Passkeys) Remove(ctx context.Context, act effect.Act, auth Auth, keyID 
 		return err
 	case len(all) == 1 && len(Methods(a)) == 0:
 		return fault.New(fault.Refused, "fault.passkey.last", nil)
+	}
+	if len(all) == 1 && !a.TOTP.Enrolled() && s.FactorGuarded != nil {
+		guarded, err := s.FactorGuarded(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		if guarded {
+			return fault.New(fault.Refused, "fault.passkey.guarded", nil)
+		}
 	}
 	after := before
 	after.EndedAt, after.EndedWhy = now, PasskeyRemoved

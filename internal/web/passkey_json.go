@@ -111,7 +111,7 @@ func (p *SignIn) keyed(page ui.SignInForm) ui.SignInForm {
 		page.Key = ui.KeyButton{
 			Options: "/sign-in/passkey/options", Finish: "/sign-in/passkey", Next: page.Next,
 			Lead: ui.K("passkeys.sign_in.lead"), Label: ui.K("passkeys.sign_in.button"),
-			Remember: ui.Checkbox{Name: "remember", Label: ui.K("sign_in.remember"), Hint: ui.K("sign_in.remember.hint")},
+			Remember: ui.Checkbox{Name: "remember", Label: ui.K("sign_in.remember"), Hint: ui.K("passkeys.sign_in.remember")},
 		}
 	}
 	return page
