@@ -5,6 +5,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -60,10 +61,15 @@ func Each(t *testing.T, run func(t *testing.T, db *DB)) {
 	})
 }
 
+var master = append(bytes.Repeat([]byte{7}, 31), 8)
+
+// Master is the master key of Keyring as a key file holds it, for tests of the real program.
+func Master() string { return base64.StdEncoding.EncodeToString(master) }
+
 // Keyring is the fixed keyring of tests.
 func Keyring(t testing.TB) *secret.Keyring {
 	t.Helper()
-	keys, err := secret.NewKeyring(append(bytes.Repeat([]byte{7}, 31), 8))
+	keys, err := secret.NewKeyring(master)
 	if err != nil {
 		t.Fatal(err)
 	}
