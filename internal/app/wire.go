@@ -93,7 +93,6 @@ func (a *App) services(c Config) error {
 	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
-	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
 	a.Accounts.FactorGuarded = a.Protect.FactorGuarded
 	a.Guards = &trust.Guards{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Phones = &trust.Phones{
@@ -195,7 +194,7 @@ func (a *App) mount(c Config) {
 		web.NewSwitches(a.Kit, a.Guards, c.Policy),
 		web.NewRemovals(a.Kit, a.Protect),
 		web.NewAccountClose(a.Kit, a.Links, a.Guards),
-		web.NewExport(a.Kit, a.Accounts, a.Sessions, views, a.Store, a.Guards, c.Now),
+		web.NewExport(a.Kit, a.Sessions, views, a.Store, a.Guards, a.Passkeys, c.Now),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy, Switches: a.Guards},
 		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},

@@ -72,6 +72,15 @@ func closeAccount(ctx context.Context, tx *Tx, now time.Time, id string) error {
 		`DELETE FROM email_links WHERE account_id = $1`,
 		`DELETE FROM guards WHERE account_id = $1`,
 		`DELETE FROM invitation_blocks WHERE contact_id = $1 OR principal_id = $1`,
+		`DELETE FROM registrations WHERE account_id = $1`,
+		`DELETE FROM passkeys WHERE account_id = $1`,
+		`DELETE FROM passkey_challenges WHERE account_id = $1`,
+		// Rows that others may name stay, without what they tell of the person.
+		`UPDATE sessions SET device = '', area = '' WHERE account_id = $1`,
+		`UPDATE sign_ins SET device = '', area = '' WHERE account_id = $1`,
+		`UPDATE devices SET device = '', area = '' WHERE account_id = $1`,
+		`UPDATE recoveries SET device = '', area = '' WHERE account_id = $1`,
+		`UPDATE guarded_actions SET device = '', area = '' WHERE account_id = $1`,
 		`DELETE FROM phone_slots WHERE code_id IN (SELECT id FROM codes WHERE account_id = $1 AND state = 'live')`,
 	} {
 		if _, err := tx.Exec(ctx, forget, id); err != nil {

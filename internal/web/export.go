@@ -22,23 +22,31 @@ type OwnSessions interface {
 	List(ctx context.Context, auth session.Auth) ([]session.Session, []session.Device, error)
 }
 
+// OwnKeys lists a person's passkeys; session.Passkeys has it.
+type OwnKeys interface {
+	List(ctx context.Context, account string) ([]session.Passkey, error)
+}
+
 // Export gives a person everything kept about himself as one JSON document, and nothing about anybody
 // else but the names he may read on his own pages. No secret is part of it: neither hash, nor key, nor code.
 type Export struct {
 	kit      *httpx.Kit
-	profile  OwnProfile
 	sessions OwnSessions
 	links    OwnLinks
 	history  Histories
 	switches OwnSwitches
+	keys     OwnKeys
 	now      func() time.Time
 }
 
 // NewExport prepares the pages.
 func NewExport(
-	kit *httpx.Kit, profile OwnProfile, sessions OwnSessions, links OwnLinks, history Histories, switches OwnSwitches, now func() time.Time,
+	kit *httpx.Kit, sessions OwnSessions, links OwnLinks, history Histories, switches OwnSwitches, keys OwnKeys,
+	now func() time.Time,
 ) *Export {
-	return &Export{kit: kit, profile: profile, sessions: sessions, links: links, history: history, switches: switches, now: now}
+	return &Export{
+		kit: kit, sessions: sessions, links: links, history: history, switches: switches, keys: keys, now: now,
+	}
 }
 
 // Mount adds the pages.
@@ -57,6 +65,7 @@ type (
 		Links    []exportedLink    `json:"links"`
 		Sessions []exportedSession `json:"sessions"`
 		Devices  []exportedDevice  `json:"devices"`
+		Keys     []exportedKey     `json:"passkeys"`
 		History  []exportedEvent   `json:"history"`
 	}
 	exportedProfile struct {
@@ -119,6 +128,12 @@ type (
 		Area        string    `json:"network_area"`
 		FirstSeenAt time.Time `json:"first_seen_at"`
 		LastSeenAt  time.Time `json:"last_seen_at"`
+	}
+	exportedKey struct {
+		Name      string     `json:"name"`
+		Synced    bool       `json:"synced"`
+		CreatedAt time.Time  `json:"created_at"`
+		UsedAt    *time.Time `json:"used_at,omitempty"`
 	}
 	exportedEvent struct {
 		At     time.Time         `json:"at"`
@@ -196,6 +211,13 @@ func (p *Export) gather(r *http.Request) (exported, error) {
 	}
 	for _, d := range devices {
 		all.Devices = append(all.Devices, exportedDevice{Device: d.Words, Area: d.Area, FirstSeenAt: d.FirstSeenAt.UTC(), LastSeenAt: d.LastSeenAt.UTC()})
+	}
+	keys, err := p.keys.List(ctx, auth.Account.ID)
+	if err != nil {
+		return exported{}, err
+	}
+	for _, k := range keys {
+		all.Keys = append(all.Keys, exportedKey{Name: k.Name, Synced: k.Synced, CreatedAt: k.CreatedAt.UTC(), UsedAt: moment(k.UsedAt)})
 	}
 	all.History, err = p.events(ctx, auth.Account.ID)
 	return all, err

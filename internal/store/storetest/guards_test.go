@@ -333,6 +333,9 @@ func TestClosingAnAccount(t *testing.T) {
 		if w.told(alexey, "trust.ended") == 0 || w.told(vera, "account.closed") != 2 {
 			t.Errorf("told: %d, %d", w.told(alexey, "trust.ended"), w.told(vera, "account.closed"))
 		}
+		if n := w.Count(t, `SELECT COUNT(id) FROM recoveries WHERE account_id = $1 AND (device <> '' OR area <> '')`, vera.ID); n != 0 {
+			t.Errorf("%d rows tell what device asked", n)
+		}
 		// The other side's link ends by its review, which is due now, and his recovery sees it.
 		if due := w.Count(t, `SELECT COUNT(object) FROM timers WHERE kind = $1 AND object = $2 AND due_at <= $3`,
 			trust.TimerLinkReview, guarding, db.Clock.Now().UnixMicro()); due != 1 {
