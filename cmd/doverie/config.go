@@ -262,7 +262,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil:
 		return nil, fmt.Errorf("%q is not an address such as https://id.example.org", text)
-	case u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+	case u.Path != "" || strings.ContainsAny(text, "?#"):
 		return nil, fmt.Errorf("%q has more than a host: leave the rest out", text)
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return u, nil

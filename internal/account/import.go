@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"doverie/internal/fault"
 	"doverie/internal/policy"
+	"doverie/internal/secret"
 )
 
 // ImportLineMax is the longest line of an import file, bytes.
@@ -109,7 +109,7 @@ func (in ImportPerson) account(now time.Time, p policy.Policy) (Account, []fault
 		fail("locale", "fault.locale.unknown")
 	}
 	if in.PasswordHash != "" {
-		if !looksLikePHC(in.PasswordHash) {
+		if !secret.IsHash(in.PasswordHash) { // refused at once, because no sign-in could ever verify it
 			fail("password_hash", "fault.import.password_hash")
 		}
 		a.PasswordHash, a.PasswordChangedAt = in.PasswordHash, now
@@ -140,8 +140,3 @@ func parseBirth(text string, now time.Time, p policy.Policy) (Date, string) {
 	}
 	return d, ""
 }
-
-var phcForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=[1-9]\d{0,5},t=[1-9]\d?,p=[1-9]\d?\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$`)
-
-// looksLikePHC refuses at once what no sign-in could ever verify.
-func looksLikePHC(text string) bool { return len(text) <= 256 && phcForm.MatchString(text) }

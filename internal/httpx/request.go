@@ -141,6 +141,9 @@ func (k *Kit) trusted(a netip.Addr) bool {
 func (k *Kit) Area(r *http.Request) string {
 	const v4, v6 = 16, 32
 	addr := k.Address(r)
+	if !addr.IsValid() {
+		return ""
+	}
 	bits := v6
 	if addr.Is4() {
 		bits = v4

@@ -188,6 +188,12 @@ func (p phc) String() string {
 		p.Memory, p.Time, p.Threads, b64.EncodeToString(p.salt), b64.EncodeToString(p.key))
 }
 
+// IsHash reports whether the text is a hash that Verify can verify.
+func IsHash(text string) bool {
+	_, err := parsePHC(text)
+	return err == nil
+}
+
 // parsePHC reads what String writes and refuses costs that could exhaust the machine.
 func parsePHC(text string) (phc, error) {
 	if len(text) > maxPHC || strings.ContainsAny(text, "\r\n") { // base64 would skip line ends
