@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -148,7 +149,7 @@ func Start(t testing.TB, options Options) *Server {
 			t.Fatalf("the mail server of the tests is exim4 (run scripts/needs): %v", err)
 		}
 	}
-	dir, err := os.MkdirTemp("", "doverie-mail-")
+	dir, err := os.MkdirTemp("", "doverie-mail-") //nolint:usetesting // the parent of t.TempDir() is closed to the account exim runs under
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,23 +253,22 @@ func (s *Server) accept(t testing.TB, uid, gid int) {
 			return
 		}
 		s.wg.Go(func() {
-			defer conn.Close()
 			tcp, _ := conn.(*net.TCPConn)
 			file, err := tcp.File()
+			_ = conn.Close() // the file is its copy
 			if err != nil {
 				t.Errorf("mail server: %v", err)
 				return
 			}
-			defer file.Close()
-			_ = conn.Close() // the process has its own
+			defer func() { _ = file.Close() }() // exim has its own
 			args := []string{"-C", filepath.Join(s.dir, "exim.conf"), "-odi", "-bs"}
 			if s.options.ImplicitTLS {
 				args = append(args, "-tls-on-connect")
 			}
-			cmd := exec.Command(s.binary, args...) //nolint:gosec // the program and its arguments are ours
+			cmd := exec.Command(s.binary, args...)
 			cmd.Stdin, cmd.Stdout = file, file
 			if os.Getuid() == 0 {
-				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of the system
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 			}
 			_ = cmd.Run() // it ends with 1 whenever a client just hangs up
 		})
@@ -280,7 +280,7 @@ func (s *Server) Log() string {
 	var all strings.Builder
 	files, _ := filepath.Glob(filepath.Join(s.dir, "log", "*"))
 	for _, f := range files {
-		b, err := os.ReadFile(f) //nolint:gosec // inside our own directory
+		b, err := os.ReadFile(f)
 		fmt.Fprintln(&all, string(b), err)
 	}
 	return all.String()
@@ -300,7 +300,7 @@ func (s *Server) Messages(t testing.TB) []Message {
 	}
 	all := make([]aged, 0, len(files))
 	for _, name := range files {
-		b, err := os.ReadFile(name) //nolint:gosec // inside our own directory
+		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,7 +362,7 @@ func Parse(raw []byte) (Message, error) {
 	parts := multipart.NewReader(parsed.Body, params["boundary"])
 	for {
 		p, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return m, nil
 		}
 		if err != nil {

@@ -58,9 +58,9 @@ type Centre struct {
 // Start runs a centre until the test ends. Arguments are those of smsc.js.
 func Start(t testing.TB, args ...string) *Centre {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
+	_, here, _, _ := runtime.Caller(0) //nolint:dogsled // only the file is wanted
 	script := filepath.Join(filepath.Dir(here), "..", "..", "..", "test", "peers", "smsc.js")
-	cmd := exec.Command("node", append([]string{script}, args...)...) //nolint:gosec // the program is fixed; the test gives the arguments
+	cmd := exec.Command("node", append([]string{script}, args...)...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

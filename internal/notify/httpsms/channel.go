@@ -110,8 +110,7 @@ func (c *Channel) Deliver(ctx context.Context, l notify.Letter) (notify.Outcome,
 
 // quiet drops the address from an error of the client: its query may hold the text and the phone number.
 func quiet(err error) error {
-	var long *url.Error
-	if errors.As(err, &long) {
+	if long, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("httpsms: %w", long.Err)
 	}
 	return fmt.Errorf("httpsms: %w", err)
@@ -158,7 +157,7 @@ func (c *Channel) request(ctx context.Context, l notify.Letter, ttl time.Duratio
 // judge reads an answer. Nothing of it reaches an error but its status: it may repeat the text.
 func (c *Channel) judge(ctx context.Context, l notify.Letter, answer *http.Response, body []byte) (notify.Outcome, error) {
 	status := answer.StatusCode
-	parsed, _ := readJSON(body) //nolint:errcheck // an answer that is no JSON has no place in it
+	parsed, _ := readJSON(body) // an answer that is no JSON has no place in it
 	said := string(body)
 	if c.c.SuccessPath != "" {
 		said = textAt(parsed, c.c.SuccessPath)

@@ -204,7 +204,7 @@ func (h *Reports) remember(signature [sha256.Size]byte, now time.Time) {
 
 func (h *Reports) parse(body []byte, contentType string) ([]notify.Receipt, error) {
 	var whole any
-	kind, _, _ := mime.ParseMediaType(contentType) //nolint:errcheck // an unreadable type is read as JSON
+	kind, _, _ := mime.ParseMediaType(contentType) // an unreadable type is read as JSON
 	if kind == "application/x-www-form-urlencoded" {
 		values, err := url.ParseQuery(string(body))
 		if err != nil {

@@ -75,7 +75,7 @@ func readPDU(r io.Reader) (pdu, error) {
 // bytes is the PDU as it travels.
 func (p pdu) bytes() []byte {
 	b := make([]byte, 0, headerLength+len(p.body))
-	b = binary.BigEndian.AppendUint32(b, uint32(headerLength+len(p.body)))
+	b = binary.BigEndian.AppendUint32(b, uint32(headerLength+len(p.body))) //nolint:gosec // bounded by maxLength, or by our own short bodies
 	b = binary.BigEndian.AppendUint32(b, uint32(p.command))
 	b = binary.BigEndian.AppendUint32(b, uint32(p.status))
 	b = binary.BigEndian.AppendUint32(b, p.seq)
@@ -217,7 +217,7 @@ func (m message) bytes() []byte {
 	}
 	b = append(b, m.esmClass, m.protocolID, m.priority)
 	b = appendCString(appendCString(b, m.schedule), m.validity)
-	b = append(b, m.registered, m.replace, m.coding, m.defaultMessage, byte(len(m.text)))
+	b = append(b, m.registered, m.replace, m.coding, m.defaultMessage, byte(len(m.text))) //nolint:gosec // at most 160 when written, 255 when read
 	b = append(b, m.text...)
 	for _, t := range m.optional {
 		b = appendTLV(b, t)

@@ -317,7 +317,7 @@ func (s *session) keep(ctx context.Context, r report) {
 		status = TemporaryError
 	}
 	if r.answer.command == deliverSM {
-		_ = s.write(r.answer.answer(status, []byte{0})) //nolint:errcheck // write has ended the session; the centre repeats the receipt
+		_ = s.write(r.answer.answer(status, []byte{0})) // its failure has ended the session, and the centre repeats the receipt
 	}
 }
 
@@ -342,7 +342,7 @@ func (s *session) watch(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			s.leave()
+			s.leave(context.WithoutCancel(ctx))
 			return
 		case <-s.done:
 			return
@@ -387,10 +387,10 @@ func (s *session) finish() {
 }
 
 // leave is our own unbind (§4.2).
-func (s *session) leave() {
+func (s *session) leave(ctx context.Context) {
 	s.refuse()
 	s.finish()
-	_, _ = s.ask(context.Background(), unbind, nil, nil) //nolint:errcheck // we leave with or without an answer
+	_, _ = s.ask(ctx, unbind, nil, nil) // we leave with or without an answer
 	s.end(errBroken)
 }
 

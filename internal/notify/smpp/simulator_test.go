@@ -34,7 +34,7 @@ const (
 	simulatorID         = "esme"
 	simulatorWord       = "secret"
 	lateBy              = 2 * shortReply
-	shortReply          = 120 * time.Millisecond
+	shortReply          = 200 * time.Millisecond
 	downFor             = 15 * time.Millisecond
 	simulatedName       = "Doverie"
 	firstPause          = 2 * time.Millisecond
@@ -129,7 +129,7 @@ func (s *simulator) armFor(text string, f fault) {
 	s.next, s.times, s.text = f, 1, text
 }
 
-// waitsFor reports whether the fault has not happened yet.
+// waitsFor reports whether the fault, armed for that text, has not happened yet.
 func (s *simulator) waitsFor(text string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -95,7 +95,7 @@ func encode(text string, ref byte, ucs2Only bool) (encoded, error) {
 	}
 	for i, p := range e.parts {
 		// 3GPP TS 23.040 §9.2.3.24.1: header length, element 0, its length, reference, parts, this part.
-		e.parts[i] = append([]byte{5, 0, 3, ref, byte(len(e.parts)), byte(i + 1)}, p...)
+		e.parts[i] = append([]byte{5, 0, 3, ref, byte(len(e.parts)), byte(i + 1)}, p...) //nolint:gosec // at most maxParts
 	}
 	return e, nil
 }

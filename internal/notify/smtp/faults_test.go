@@ -29,7 +29,7 @@ type simulator struct {
 }
 
 const (
-	pauseOfServer = 120 * time.Millisecond // how long the channel waits
+	pauseOfServer = 200 * time.Millisecond // how long the channel waits
 	tooLong       = 3 * pauseOfServer
 )
 
@@ -111,6 +111,12 @@ func (s *simulator) copies(recipient string) int {
 	return s.taken[recipient]
 }
 
+func (s *simulator) armed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fault != ""
+}
+
 // act does what a fault wants; false ends the connection.
 func (s *simulator) act(conn net.Conn, fault, answer string) bool {
 	switch fault {
@@ -164,7 +170,7 @@ func (s *simulator) talk(conn net.Conn) {
 			return
 		}
 		word, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " ")
-		ok := true
+		var ok bool
 		switch word {
 		case "EHLO":
 			ok = s.act(conn, "", "250-sim\r\n250 8BITMIME\r\n")
@@ -221,7 +227,11 @@ func TestFaults(t *testing.T) {
 		"end, taken: half an answer": notify.Unknown, "end, taken: restarts": notify.Unknown, "end, taken: answers twice": notify.Accepted,
 	} {
 		s := simulate(t)
-		channel, err := New(Config{Address: s.address, Security: NoTLS, From: "a@b.example", Timeout: pauseOfServer, Now: time.Now})
+		patience := 10 * time.Second // a busy machine must not make time-outs of its own
+		if strings.HasSuffix(fault, "hangs") || strings.HasSuffix(fault, "late") {
+			patience = pauseOfServer
+		}
+		channel, err := New(Config{Address: s.address, Security: NoTLS, From: "a@b.example", Timeout: patience, Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,14 +252,21 @@ func meet(ctx context.Context, s *simulator, channel *Channel, fault string, wan
 	recipient := "RCPT TO:<" + l.Address + ">"
 	s.arm(fault)
 	first, err := channel.Deliver(ctx, l)
+	unknown := 0
+	for n := 0; s.armed() && first != notify.Accepted && n < 20; n++ { // a busy machine made a time-out of its own before the fault
+		if first == notify.Unknown {
+			unknown++
+		}
+		first, err = channel.Deliver(ctx, l)
+	}
 	if first != want || (err == nil) != (want == notify.Accepted) {
 		return fmt.Errorf("%s, %w", first, err)
 	}
 	taken := s.copies(recipient)
-	if should := strings.HasPrefix(fault, "end, taken"); should != (taken == 1) || taken > 1 {
+	if should := strings.HasPrefix(fault, "end, taken"); unknown == 0 && (should != (taken == 1) || taken > 1) {
 		return fmt.Errorf("%d copies taken: %w", taken, err)
 	}
-	unknown, outcome := 0, first
+	outcome := first
 	for range 5000 {
 		if outcome == notify.Accepted {
 			break
@@ -264,7 +281,7 @@ func meet(ctx context.Context, s *simulator, channel *Channel, fault string, wan
 			time.Sleep(time.Millisecond) // a server that restarts needs a moment
 		}
 	}
-	if got := s.copies(recipient); outcome != notify.Accepted || got < 1 || got > taken+1 || got > 1+unknown {
+	if got := s.copies(recipient); outcome != notify.Accepted || got < 1 || got > 1+unknown || unknown <= 1 && got > taken+1 {
 		return fmt.Errorf("%s; %d copies after %d unknown outcomes; %w", outcome, got, unknown, err)
 	}
 	return nil

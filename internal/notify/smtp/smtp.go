@@ -174,7 +174,7 @@ func (c *Channel) send(ctx context.Context, m *gomail.Msg) (notify.Outcome, erro
 	err = client.SendWithSMTPClient(session, m)
 	outcome, err := judge(m.IsDelivered(), err)
 	if outcome == notify.Accepted {
-		_ = session.Quit() //nolint:errcheck // politeness; the letter is taken
+		_ = session.Quit() // politeness: the letter is taken
 	}
 	return outcome, err
 }

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"strings"
@@ -122,7 +123,7 @@ func TestTextsArriveAsWritten(t *testing.T) {
 	if len(got) != 1 || got[0].Text != crlf(l.Text.Body) || got[0].HTML != crlf(l.Text.HTML) || subject != l.Text.Subject {
 		t.Errorf("%d letters: %s\n%s", len(got), subject, got[0].Text)
 	}
-	for _, line := range strings.Split(got[0].Raw, "\n") {
+	for line := range strings.SplitSeq(got[0].Raw, "\n") {
 		if len(line) > 998 || strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
 			t.Errorf("a line no relay need take: %.100q", line)
 		}
@@ -194,13 +195,13 @@ func TestCruelAddresses(t *testing.T) {
 		"A <a@b.example>", "a@b.example>", "a@b@c.example", "a@[127.0.0.1]", "a@b.example\x00", "a;b@c.example", strings.Repeat("a", 65) + "@b.example",
 		"a@" + strings.Repeat("b", 260) + ".example", "a(b)@c.example",
 	} {
-		if outcome, err := channel.Deliver(t.Context(), letter(address, "k"+address)); outcome != notify.Refused || err != errBadAddress {
+		if outcome, err := channel.Deliver(t.Context(), letter(address, "k"+address)); outcome != notify.Refused || !errors.Is(err, errBadAddress) {
 			t.Errorf("%q: %s, %v", address, outcome, err)
 		}
 	}
 	l := letter("reader@example.org", "k")
 	l.NotAfter = time.Now().Add(-time.Second)
-	if outcome, err := channel.Deliver(t.Context(), l); outcome != notify.Refused || err != notify.ErrTooLate {
+	if outcome, err := channel.Deliver(t.Context(), l); outcome != notify.Refused || !errors.Is(err, notify.ErrTooLate) {
 		t.Error(outcome, err)
 	}
 	l.NotAfter = time.Time{}
