@@ -78,7 +78,11 @@ func (k *Kit) failStatus(w http.ResponseWriter, r *http.Request, status int, f *
 	}
 	k.cfg.Log.LogAttrs(r.Context(), level, "fault", slog.String("request_id", RequestID(r)),
 		slog.String("pattern", r.Pattern), slog.String("kind", f.Kind.String()), slog.String("error", f.Error()))
-	if after, ok := f.Args["After"].(time.Duration); ok {
+	after, ok := f.Args["After"].(time.Duration)
+	if !ok && f.Kind == fault.Busy {
+		after, ok = busyFor, true
+	}
+	if ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
 	p := k.Printer(r)
@@ -105,6 +109,9 @@ func (k *Kit) failStatus(w http.ResponseWriter, r *http.Request, status int, f *
 		http.Error(w, "500 "+RequestID(r), http.StatusInternalServerError)
 	}
 }
+
+// busyFor is when a browser may come back after "busy": the page says "in a minute".
+const busyFor = time.Minute
 
 func faultIcon(kind fault.Kind) string {
 	switch kind {

@@ -146,6 +146,16 @@ func TestFaultsBecomePages(t *testing.T) {
 	}
 }
 
+// A machine that was told "busy" knows when to come back, as a person reads it.
+func TestBusySaysWhenToComeBack(t *testing.T) {
+	h := open(t, "http://x.test")
+	h.handle("GET /busy", func(http.ResponseWriter, *http.Request) error { return fault.New(fault.Busy, "fault.busy", nil) })
+	res := h.do(get("/busy?lang=ru"))
+	if body := text(t, res); res.StatusCode != 503 || res.Header.Get("Retry-After") != "60" || !strings.Contains(body, "через минуту") {
+		t.Errorf("%d, Retry-After %q: %s", res.StatusCode, res.Header.Get("Retry-After"), body)
+	}
+}
+
 func TestUnclassifiedErrorsAndPanicsAreOurs(t *testing.T) {
 	h := open(t, "http://x.test")
 	h.handle("GET /e", func(http.ResponseWriter, *http.Request) error { return errors.New("disk on fire") })

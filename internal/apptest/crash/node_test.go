@@ -61,7 +61,7 @@ func newNode(t *testing.T, dsn string) *node {
 	n := &node{t: t, program: program, config: filepath.Join(dir, "doverie.toml"), address: freeAddress(t), dsn: dsn}
 	n.url = "http://" + n.address
 	write(t, filepath.Join(dir, "key"), storetest.Master())
-	// Everybody comes from his own address: what is bounded for an address is not what is tested here.
+	// Everybody comes from his own address, and networks may ask as much as they like: bounds are not what is tested here.
 	write(t, n.config, fmt.Sprintf(`listen = %q
 base_url = %q
 database = %q
@@ -71,6 +71,9 @@ log_level = "warn"
 log_format = "text"
 [messages]
 development = true
+[policy]
+recoveries_per_area_hour = 100000
+sign_ins_per_area_hour = 100000
 `, n.address, n.url, dsn, filepath.Join(dir, "key")))
 	if out, err := exec.Command(program, "migrate", "-config", n.config).CombinedOutput(); err != nil {
 		t.Fatalf("migrate: %v: %s", err, out)
