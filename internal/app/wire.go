@@ -99,7 +99,7 @@ func (a *App) services(c Config) error {
 		Circles: circles, Codes: circles, Owners: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, Parse: account.ParsePhone,
 	}
 	a.Recoveries = &recovery.Service{
-		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts}, Attempts: circles, Limits: circles,
+		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts, devices: a.Store}, Attempts: circles, Limits: circles,
 		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
 	}
 	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
@@ -190,7 +190,7 @@ func (a *App) mount(c Config) {
 		web.NewAccount(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now),
 		security,
 		web.NewHistory(a.Kit, a.Store),
-		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts, c.Policy),
+		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts),
 		web.NewSwitches(a.Kit, a.Guards, c.Policy),
 		web.NewRemovals(a.Kit, a.Protect),
 		web.NewAccountClose(a.Kit, a.Links, a.Guards),

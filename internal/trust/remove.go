@@ -37,7 +37,7 @@ func (s *Protect) AskContactRemoval(ctx context.Context, act effect.Act, account
 }
 
 func (s *Protect) ask(
-	ctx context.Context, act effect.Act, account string, guard GuardName, make func(c Circle, id string) (wish, error),
+	ctx context.Context, act effect.Act, account string, guard GuardName, begin func(c Circle, id string) (wish, error),
 ) (actionID string, err error) {
 	id := newID()
 	err = s.Circles.Decide(ctx, act, Around{Principal: account, Guards: true}, func(c Circle) (Outcome, error) {
@@ -47,7 +47,7 @@ func (s *Protect) ask(
 		if !c.asks(guard) {
 			return Outcome{}, fault.New(fault.Refused, "fault.guard.not_guarded", nil)
 		}
-		w, err := make(c, id)
+		w, err := begin(c, id)
 		if err != nil {
 			return Outcome{}, err
 		}

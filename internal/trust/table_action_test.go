@@ -41,7 +41,9 @@ func actionSamples() []flowtable.Sample[trust.Action] {
 	begin := func(kind trust.ActionKind, needed int) trust.Action {
 		return must(trust.Action{}.Apply, start, trust.ActionEvent(actionStarted(kind, 2, needed)))
 	}
-	step := func(a trust.Action, e trust.ActionEvent) trust.Action { return must(a.Apply, start.Add(time.Minute), e) }
+	step := func(a trust.Action, e trust.ActionEvent) trust.Action {
+		return must(a.Apply, start.Add(time.Minute), e)
+	}
 	waiting := begin(trust.ActionChangePhone, 1)
 	approved := step(waiting, trust.ActionVotedFor{Vote: vote(1, "")})
 	free := must(trust.Action{}.Apply, start, trust.ActionEvent(unguarded(trust.ActionChangePhone)))

@@ -9,7 +9,6 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
-	"doverie/internal/policy"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
 )
@@ -50,12 +49,11 @@ type PhoneChange struct {
 	protect  GivesUp
 	switches OwnSwitches
 	profile  OwnProfile
-	policy   policy.Policy
 }
 
 // NewPhoneChange prepares the pages.
-func NewPhoneChange(kit *httpx.Kit, of PhoneChanges, protect GivesUp, switches OwnSwitches, profile OwnProfile, p policy.Policy) *PhoneChange {
-	return &PhoneChange{kit: kit, of: of, protect: protect, switches: switches, profile: profile, policy: p}
+func NewPhoneChange(kit *httpx.Kit, of PhoneChanges, protect GivesUp, switches OwnSwitches, profile OwnProfile) *PhoneChange {
+	return &PhoneChange{kit: kit, of: of, protect: protect, switches: switches, profile: profile}
 }
 
 // Mount adds the pages. Giving the change up takes nothing away, so it needs no repeated check.
