@@ -18,7 +18,7 @@ test: ## every test with the race detector, on SQLite, PostgreSQL and in a brows
 lint: ## format, vet, every linter, module versions
 	@scripts/lint
 
-bench: ## full recoveries a second and CPU a recovery, on both engines
+bench: ## what steps, crowds and whole recoveries cost, on both engines, into docs/performance.md
 	@go test ./internal/apptest/bench -run . -count=1 -v -timeout 20m -args -table
 
 fuzz: ## every fuzz target for FUZZTIME (default 20s) each

@@ -11,6 +11,7 @@ type Stats struct {
 	trips      atomic.Int64
 	commits    atomic.Int64
 	retries    atomic.Int64
+	rows       atomic.Int64
 }
 
 // Statements is the number of SQL statements sent, without BEGIN and COMMIT.
@@ -21,6 +22,10 @@ func (s *Stats) RoundTrips() int64 { return s.trips.Load() }
 
 // Commits is the number of committed transactions.
 func (s *Stats) Commits() int64 { return s.commits.Load() }
+
+// RowsWritten is the number of rows that statements inserted, changed or deleted. A statement that
+// writes and answers (a counted act, a counted try) counts as one.
+func (s *Stats) RowsWritten() int64 { return s.rows.Load() }
 
 // Retries is the number of times a transaction or a read was run again.
 func (s *Stats) Retries() int64 { return s.retries.Load() }
@@ -43,6 +48,10 @@ func (s *Store) each(ctx context.Context, count func(*Stats)) {
 
 func (s *Store) countStatement(ctx context.Context) {
 	s.each(ctx, func(c *Stats) { c.statements.Add(1); c.trips.Add(1) })
+}
+
+func (s *Store) countRows(ctx context.Context, n int64) {
+	s.each(ctx, func(c *Stats) { c.rows.Add(n) })
 }
 
 func (s *Store) countTrip(ctx context.Context) { s.each(ctx, func(c *Stats) { c.trips.Add(1) }) }

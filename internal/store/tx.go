@@ -49,7 +49,9 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	t.s.countRows(ctx, n)
+	return n, err
 }
 
 // ExecOne runs a guarded statement. Unless exactly one row changed it returns a Conflict fault with
@@ -71,6 +73,9 @@ func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 // QueryRow reads one row inside the transaction.
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	t.s.countStatement(ctx)
+	if !strings.HasPrefix(query, "SELECT") { // it writes its one row and answers
+		t.s.countRows(ctx, 1)
+	}
 	return t.tx.QueryRowContext(ctx, query, args...)
 }
 

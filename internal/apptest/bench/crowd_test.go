@@ -99,11 +99,11 @@ func TestACrowdSignsIn(t *testing.T) {
 		t.Errorf("%d entered; memory grew by %d MiB", entered, grown>>20)
 	}
 	if *table {
-		fmt.Printf("%d sign-ins at once, %d cores: %d got to the next page, %d were told \"busy\", in %s\n", //nolint:forbidigo // the table is what the command is for
-			crowd, runtime.GOMAXPROCS(0), entered, busy, took.Round(10*time.Millisecond))
-		fmt.Printf("memory of the process, server and clients: %d MiB before, %d MiB more at the peak\n", before>>20, grown>>20) //nolint:forbidigo // see above
-		fmt.Printf("a cheap page: idle p50 %s, p99 %s (%d asked); in the rush p50 %s, p99 %s (%d asked); p99 is %.1f times the idle one\n",
-			at(idle, 50), at(idle, 99), len(idle), at(rush, 50), at(rush, 99), len(rush), float64(at(rush, 99))/float64(at(idle, 99))) //nolint:forbidigo // see above
+		keep(t, "crowd", fmt.Sprintf("```text\n%d sign-ins at once, %d cores: %d got to the next page, %d were told \"busy\", in %s\n",
+			crowd, runtime.GOMAXPROCS(0), entered, busy, took.Round(10*time.Millisecond))+
+			fmt.Sprintf("memory of the process, server and clients: %d MiB before, %d MiB more at the peak\n", before>>20, grown>>20)+
+			fmt.Sprintf("a cheap page: idle p50 %s, p99 %s (%d asked); in the rush p50 %s, p99 %s (%d asked); p99 is %.1f times the idle one\n```\n",
+				at(idle, 50), at(idle, 99), len(idle), at(rush, 50), at(rush, 99), len(rush), float64(at(rush, 99))/float64(at(idle, 99))))
 	}
 }
 
