@@ -17,7 +17,15 @@ import (
 // The packages of the domain know each other only by the small interfaces below.
 
 // owners lets a recovery find accounts by what an applicant typed.
-type owners struct{ accounts *account.Service }
+type owners struct {
+	accounts *account.Service
+	devices  devices
+}
+
+// devices finds remembered browsers; session.Store has it.
+type devices interface {
+	Device(ctx context.Context, tokenHash []byte) (session.Device, error)
+}
 
 var _ recovery.Owners = owners{}
 
@@ -62,6 +70,18 @@ func (o owners) SameSNILS(ctx context.Context, id, typed string) (bool, error) {
 	}
 	digits, wrong := account.ParseSNILS(typed)
 	return wrong == "" && a.SNILS != "" && digits == a.SNILS, nil
+}
+
+// Remembers implements recovery.Owners.
+func (o owners) Remembers(ctx context.Context, id, token string) (bool, error) {
+	if token == "" {
+		return false, nil
+	}
+	d, err := o.devices.Device(ctx, secret.HashToken(token))
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && id != "" && d.Account == id, err
 }
 
 // HashNew implements recovery.Owners.

@@ -58,6 +58,7 @@ type Send struct {
 	To       string            // account id; its current address of each channel is taken inside the transaction
 	Via      []Channel         //
 	Address  string            // when set: this address instead of the account's (one channel only)
+	Nobody   bool              // costs the database what a message costs, and goes to nobody: strangers must not see the difference
 	Locale   string            // only with Address and no To: "ru" or "en"
 	Args     map[string]string //
 	NotAfter time.Time         // zero: no bound; otherwise never delivered later than this
@@ -85,7 +86,7 @@ type IssueCode struct {
 	Purpose   string // a secret.Purpose
 	Bound     string // the object the code is for: a recovery, a session, an approval
 	Account   string // empty for a registration
-	Phone     string // E.164 the code goes to; only its keyed hash is stored. Empty for e-mail
+	Phone     string // E.164 the code goes to, or another name of whatever codes are counted for; only its keyed hash is stored
 	Hash      []byte
 	ExpiresAt time.Time
 	DayLimit  int // codes of this purpose this phone may get in 24 h, exact under a race ("fault.code.too_many"); 0: not counted

@@ -54,6 +54,7 @@ type Policy struct {
 	RecoveryFinish    time.Duration `key:"recovery_finish" doc:"time to set the new password after approval" min:"10m" max:"72h"`
 	RecoveryLock      time.Duration `key:"recovery_lock" doc:"online recovery is locked this long after a rejection or a disown" min:"1h" max:"720h"`
 	RecoveriesPerArea int           `key:"recoveries_per_area_hour" doc:"recoveries started from one network area in an hour" min:"3" max:"100000"`
+	RecoveryCodesHere int           `key:"recovery_codes_here_day" doc:"recoveries of one account that one network area gets a code for in 24 h" min:"1" max:"50"`
 	AsksPerDay        int           `key:"asks_per_day" doc:"times a contact is asked for one principal in 24 h" min:"1" max:"10"`
 	MatchTries        int           `key:"match_tries" doc:"tries to type the match number; the last miss rejects" min:"1" max:"3"`
 	NoCascade         time.Duration `key:"no_cascade" doc:"a contact who recovered or changed phone, password or second factor cannot approve for this long" min:"1h" max:"720h"`
@@ -78,7 +79,7 @@ func Default() Policy {
 		SignInsPerAccount: 10, SignInsPerArea: 300, PasswordMin: 8, PasswordMax: 128,
 		CodeTTL: 5 * time.Minute, CodeTries: 5, CodeResend: time.Minute, CodesPerPhoneDay: 5, SignInCodesDay: 30,
 		RecoveryProving: 30 * time.Minute, RecoveryWait: 12 * time.Hour, RecoveryQuietWait: 72 * time.Hour,
-		RecoveryFinish: 12 * time.Hour, RecoveryLock: 24 * time.Hour, RecoveriesPerArea: 100,
+		RecoveryFinish: 12 * time.Hour, RecoveryLock: 24 * time.Hour, RecoveriesPerArea: 100, RecoveryCodesHere: 3,
 		AsksPerDay: 3, MatchTries: 2, NoCascade: 72 * time.Hour, Hold: 72 * time.Hour, GuardOff: 72 * time.Hour,
 		UnfreezeAlone: 72 * time.Hour, OperatorQueue: 30 * time.Minute, TempPassword: 24 * time.Hour,
 	}

@@ -25,7 +25,7 @@ func (w *world) push() {
 }
 
 func (w *world) begin(identifier string) {
-	b, err := w.service.Start(ctx, applicant(len(w.browsers)%50), identifier)
+	b, err := w.service.Start(ctx, applicant(len(w.browsers)%50), identifier, "")
 	w.settle("start "+identifier, err)
 	if err == nil {
 		w.secrets = append(w.secrets, b)
@@ -51,7 +51,7 @@ func (w *world) pushOn(b string, r recovery.Recovery) {
 		code := w.typed(purpose, r.ID)
 		switch {
 		case code == "":
-			w.settle("send code", w.service.SendCode(ctx, applicant(0), b))
+			w.settle("send code", w.service.SendCode(ctx, applicant(0), b, ""))
 		case r.State == recovery.Proving:
 			w.settle("prove", w.service.Prove(ctx, applicant(0), b, code, w.person(r.Account).snils))
 		default:
@@ -127,7 +127,7 @@ func (w *world) randomApplicant() {
 	case 2:
 		w.complete(b)
 	case 3:
-		w.settle("send code", w.service.SendCode(ctx, act, b))
+		w.settle("send code", w.service.SendCode(ctx, act, b, ""))
 	case 4:
 		if w.flip(30, "really") {
 			w.settle("cancel", w.service.Cancel(ctx, act, b))

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"cmp"
 	"time"
 
 	"doverie/internal/effect"
@@ -103,7 +104,7 @@ type Event interface{ event() string }
 type Code struct {
 	ID, Purpose, Code string
 	Hash              []byte
-	Phone             string // empty when it goes by e-mail
+	Phone             string // where it goes, or what else its number a day is counted by
 }
 
 // The events.
@@ -259,18 +260,15 @@ func (r Recovery) sendCode(now time.Time, p policy.Policy, c Code) (Recovery, []
 		kind = "recovery.finish_code"
 	}
 	until := now.Add(p.CodeTTL)
-	out := []effect.Effect{
+	return r, []effect.Effect{
 		effect.IssueCode{
 			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until, DayLimit: p.CodesPerPhoneDay,
 		},
-	}
-	if r.Account != "" {
-		out = append(out, effect.Send{
-			Kind: kind, To: r.Account, Via: []effect.Channel{r.Channel}, NotAfter: until, Key: c.ID,
+		effect.Send{
+			Kind: kind, To: r.Account, Nobody: r.Account == "", Via: []effect.Channel{r.Channel}, NotAfter: until, Key: c.ID,
 			Args: map[string]string{"code": c.Code},
-		})
-	}
-	return r, out, nil
+		},
+	}, nil
 }
 
 func (r Recovery) prove(now time.Time, p policy.Policy, e Proven) (Recovery, []effect.Effect, error) {
@@ -447,13 +445,10 @@ func (r Recovery) end(now time.Time, to State, reason string) (Recovery, []effec
 	}, nil
 }
 
-// record writes one event into the principal's history; a decoy's has no subject.
+// record writes one event into the principal's history. A decoy is its own subject, so that its event costs
+// the database what any other does (I6).
 func (r Recovery) record(kind string, facts map[string]string) effect.Record {
-	rec := effect.Record{Kind: kind, Object: "recovery:" + r.ID, Facts: facts}
-	if r.Account != "" {
-		rec.Subjects = []string{r.Account}
-	}
-	return rec
+	return effect.Record{Kind: kind, Object: "recovery:" + r.ID, Subjects: []string{cmp.Or(r.Account, r.ID)}, Facts: facts}
 }
 
 // tell sends a security notice to the principal on every channel; it carries the stop code.

@@ -166,7 +166,7 @@ func (m *model) otherLive(e effect.IssueCode) bool {
 func (m *model) do(e effect.Effect) {
 	switch e := e.(type) {
 	case effect.Send:
-		if typed, ok := e.Args["code"]; ok {
+		if typed, ok := e.Args["code"]; ok && !e.Nobody {
 			m.plain[e.Key] = typed
 			m.secrets = append(m.secrets, typed)
 		}

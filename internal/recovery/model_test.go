@@ -285,12 +285,17 @@ func (m *model) owner(h *person) recovery.Owner {
 }
 
 func (m *model) ByID(_ context.Context, account string) (recovery.Owner, error) {
+	if account == "" {
+		return recovery.Owner{}, fault.New(fault.NotFound, "fault.not_found", nil)
+	}
 	return m.owner(m.person(account)), nil
 }
 
 func (m *model) SameSNILS(_ context.Context, account, typed string) (bool, error) {
 	return m.person(account).snils == typed, nil
 }
+
+func (m *model) Remembers(context.Context, string, string) (bool, error) { return false, nil }
 
 func (m *model) HashNew(_ context.Context, _, password string) (string, error) {
 	sum := sha256.Sum256([]byte(password))

@@ -1,7 +1,9 @@
 package recovery
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -32,6 +34,9 @@ type Owners interface {
 	ByID(ctx context.Context, account string) (Owner, error)
 	// SameSNILS compares a typed SNILS with the account's, for the way by e-mail.
 	SameSNILS(ctx context.Context, account, typed string) (bool, error)
+	// Remembers tells whether the secret belongs to a browser that the account's owner signed in from before.
+	// An empty secret is nobody's and costs nothing; an empty account costs the same look as any other.
+	Remembers(ctx context.Context, account, secret string) (bool, error)
 	// HashNew checks a new password by the account's rules (an Invalid fault names the field) and hashes it.
 	HashNew(ctx context.Context, account, password string) (hash string, err error)
 }
@@ -63,13 +68,27 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // Start begins a recovery. The answer, the rows and the time do not depend on what the identifier
 // names (I6). browser is the new secret for the applicant's cookie: only its holder is the applicant.
-func (s *Service) Start(ctx context.Context, act effect.Act, identifier string) (browser string, err error) {
+// remembered is the secret of a browser that somebody signed in from before, or empty.
+//
+// What is over a limit of the account is muted, not refused: nobody is told, and no code goes out. One network
+// area gets only some of the account's codes of the day, and a browser of the owner's own has as many again
+// that no stranger can use up (T21).
+func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembered string) (browser string, err error) {
 	if err := s.Limits.Allow(ctx, "recovery_area", act.Area, s.Policy.RecoveriesPerArea, time.Hour); err != nil {
 		return "", err
 	}
 	owner, err := s.Owners.ByIdentifier(ctx, identifier)
 	if err != nil {
 		return "", err
+	}
+	known, err := s.Owners.Remembers(ctx, owner.Account, remembered)
+	if err != nil {
+		return "", err
+	}
+	subject := cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier)))
+	here := s.Limits.Allow(ctx, "recovery_here", subject+" "+act.Area, s.Policy.RecoveryCodesHere, 24*time.Hour)
+	if here != nil && !fault.Is(here, fault.Limited) {
+		return "", here
 	}
 	now := s.Now()
 	channel, _ := reach(owner)
@@ -79,9 +98,12 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier string) 
 	if err != nil {
 		return "", err
 	}
-	sent, err := s.makeCode(ctx, now, r, owner)
+	sent, err := s.makeCode(ctx, now, r, owner, known)
 	if err != nil {
 		return "", err
+	}
+	if here != nil && !known {
+		sent = mute(sent)
 	}
 	browser = secret.Token()
 	err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
@@ -93,17 +115,21 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier string) 
 	return browser, err
 }
 
-// reach chooses where the account's own codes go: the current phone, else the verified e-mail.
-func reach(o Owner) (channel effect.Channel, phone string) {
+// reach chooses where the account's own codes go: the current phone, else the verified e-mail. to is what
+// codes are counted by.
+func reach(o Owner) (channel effect.Channel, to string) {
 	if !o.PhoneCurrent && o.Email != "" {
-		return effect.Email, ""
+		return effect.Email, o.Email
 	}
 	return effect.SMS, o.Phone
 }
 
+// nobody is what a code is counted by that goes to nobody: no phone, and never the same twice.
+func nobody(recoveryID string) string { return "nobody:" + recoveryID }
+
 // makeCode makes the code of the present step. For a decoy, and for a phone that has been sent too
 // many today, it is a code that goes to nobody: the rows are the same, and the applicant is not told.
-func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner Owner) ([]effect.Effect, error) {
+func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner Owner, known bool) ([]effect.Effect, error) {
 	purpose := secret.RecoveryProve
 	if r.State == Approved {
 		purpose = secret.RecoveryFinish
@@ -112,15 +138,20 @@ func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner
 	if err != nil {
 		return nil, err
 	}
-	_, phone := reach(owner)
-	allowed, err := s.Codes.PhoneAllows(ctx, string(purpose), phone, s.Policy)
+	rules := s.Policy
+	if known {
+		rules.CodesPerPhoneDay *= 2 // the second half is out of every stranger's reach (T21)
+	}
+	_, to := reach(owner)
+	to = cmp.Or(to, nobody(r.ID))
+	allowed, err := s.Codes.PhoneAllows(ctx, string(purpose), to, rules)
 	if err != nil {
 		return nil, err
 	}
-	_, effs, err := r.Apply(now, s.Policy, CodeSent{Code: Code{
-		ID: newID(), Purpose: string(purpose), Code: code, Phone: phone, Hash: s.Keys.HashCode(purpose, r.ID, code),
+	_, effs, err := r.Apply(now, rules, CodeSent{Code: Code{
+		ID: newID(), Purpose: string(purpose), Code: code, Phone: to, Hash: s.Keys.HashCode(purpose, r.ID, code),
 	}})
-	if !allowed {
+	if !allowed || r.Account == "" {
 		effs = mute(effs)
 	}
 	return effs, err
@@ -131,15 +162,17 @@ func keepsPhoneQuiet(err error) bool {
 	return fault.HasKey(err, "fault.code.other_live") || fault.HasKey(err, "fault.code.too_many")
 }
 
-// mute keeps the rows of a code and takes away its message and its phone. Nobody can enter it, not even
+// mute keeps the rows of a code and sends its message to nobody. Nobody can enter it, not even
 // by luck: codes that were never sent must not give more guesses than those that were (T27).
 func mute(effs []effect.Effect) []effect.Effect {
 	var out []effect.Effect
 	for _, e := range effs {
 		switch e := e.(type) {
 		case effect.Send:
+			e.To, e.Nobody = "", true
+			out = append(out, e)
 		case effect.IssueCode:
-			e.Phone, e.Hash = "", secret.HashToken(secret.Token())
+			e.Phone, e.DayLimit, e.Hash = nobody(e.Bound), 0, secret.HashToken(secret.Token())
 			out = append(out, e)
 		default:
 			out = append(out, e)
@@ -159,8 +192,8 @@ func purposeNow(r Recovery) (secret.Purpose, bool) {
 	return "", false
 }
 
-// SendCode sends the code of the present step: the first one again, or the second one.
-func (s *Service) SendCode(ctx context.Context, act effect.Act, browser string) error {
+// SendCode sends the code of the present step: the first one again, or the second one. remembered as in Start.
+func (s *Service) SendCode(ctx context.Context, act effect.Act, browser, remembered string) error {
 	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
 	if err != nil {
 		return err
@@ -169,16 +202,18 @@ func (s *Service) SendCode(ctx context.Context, act effect.Act, browser string) 
 	if !ok {
 		return r.conflict()
 	}
-	var owner Owner
-	if r.Account != "" {
-		if owner, err = s.Owners.ByID(ctx, r.Account); err != nil {
-			return err
-		}
+	owner, err := s.Owners.ByID(ctx, r.Account)
+	if err != nil && (r.Account != "" || !fault.Is(err, fault.NotFound)) { // nobody is found by the same look
+		return err
 	}
 	if err := s.Codes.MaySend(ctx, string(purpose), r.ID, s.Policy); err != nil {
 		return err
 	}
-	effs, err := s.makeCode(ctx, s.Now(), r, owner)
+	known, err := s.Owners.Remembers(ctx, r.Account, remembered)
+	if err != nil {
+		return err
+	}
+	effs, err := s.makeCode(ctx, s.Now(), r, owner, known)
 	if err != nil {
 		return err
 	}

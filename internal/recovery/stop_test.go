@@ -44,6 +44,8 @@ func (w *stopWorld) ByID(context.Context, string) (recovery.Owner, error) {
 }
 
 func (w *stopWorld) SameSNILS(context.Context, string, string) (bool, error) { return false, nil }
+func (w *stopWorld) Remembers(context.Context, string, string) (bool, error) { return false, nil }
+
 func (w *stopWorld) HashNew(context.Context, string, string) (string, error) { return "", nil }
 
 func (w *stopWorld) Allow(_ context.Context, name, subject string, _ int, _ time.Duration) error {

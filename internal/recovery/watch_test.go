@@ -41,7 +41,7 @@ func (w *world) twins() {
 	identifiers := []string{[]string{h.phone, h.email, h.snils}[w.choose(3, "identifier")], "+79990000000"}
 	var cookies, answers, effects [2]string
 	for i, identifier := range identifiers {
-		b, err := w.service.Start(ctx, applicant(60+i), identifier)
+		b, err := w.service.Start(ctx, applicant(60+i), identifier, "")
 		cookies[i], answers[i], effects[i] = b, answer(err), w.judge.kinds()
 	}
 	if answers[0] != answers[1] || effects[0] != effects[1] {
@@ -58,7 +58,7 @@ func (w *world) twins() {
 			case 0:
 				err = w.service.Prove(ctx, applicant(60+i), b, w.wrongCode(b), h.snils)
 			case 1:
-				err = w.service.SendCode(ctx, applicant(60+i), b)
+				err = w.service.SendCode(ctx, applicant(60+i), b, "")
 			case 2:
 				err = w.service.Verify(ctx, applicant(60+i), b, "123456")
 			}

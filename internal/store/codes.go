@@ -200,6 +200,18 @@ func (s *Store) LastCodeAt(ctx context.Context, purpose, bound string) (time.Tim
 	return FromNullMicros(at), err
 }
 
+// codesOn counts the codes of the purpose issued to the phone in the counted span, and tells whether a contact
+// is at his last step on that phone just now.
+func (s *Store) codesOn(ctx context.Context, phone, purpose string, now time.Time) (sent int, approving bool, err error) {
+	err = s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return q.QueryRow(ctx, `SELECT
+				(SELECT COUNT(id) FROM codes WHERE phone_hash = $1 AND purpose = $2 AND issued_at > $3),
+				EXISTS (SELECT 1 FROM phone_slots WHERE phone_hash = $1 AND purpose = $4 AND until > $5)`,
+			s.keys.Lookup(lookupPhone, phone), purpose, Micros(now.Add(-countedSpan)), string(secret.Approval), Micros(now)).Scan(&sent, &approving)
+	})
+	return sent, approving, err
+}
+
 // CodesSent counts the codes of the purpose issued to the phone after since. It is for showing and
 // for refusing early; the limit itself is IssueCode.DayLimit.
 func (s *Store) CodesSent(ctx context.Context, phone, purpose string, since time.Time) (int, error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -28,8 +29,8 @@ const codeArg = "code"
 func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send) error {
 	var accounts []string
 	for _, m := range sends {
-		if m.To != "" {
-			accounts = append(accounts, m.To)
+		if m.To != "" || m.Nobody { // nobody's address is looked for like anybody's
+			accounts = append(accounts, cmp.Or(m.To, m.Key))
 		}
 	}
 	known, err := addressesOf(ctx, tx, accounts)
@@ -49,9 +50,9 @@ func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send
 	if len(rows) == 0 {
 		return nil
 	}
-	const columns = 15
+	const columns = 16
 	_, err = tx.Exec(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
-			created_at, due_at, not_after, state, attempt) VALUES `+places(len(rows)/columns, columns)+`
+			created_at, due_at, not_after, state, attempt, done_at) VALUES `+places(len(rows)/columns, columns)+`
 		ON CONFLICT (key, channel) DO NOTHING`, rows...)
 	tx.wake = tx.wake || err == nil
 	return err
@@ -77,6 +78,9 @@ func messageRows(keys Keys, now time.Time, m effect.Send, own addresses, rows []
 		locale = own.locale
 	}
 	_, carriesCode := m.Args[codeArg]
+	if m.Nobody {
+		return nobodysRow(keys, now, m, key, args, rows)
+	}
 	for _, via := range m.Via {
 		address := m.Address
 		if address == "" {
@@ -92,9 +96,21 @@ func messageRows(keys Keys, now time.Time, m effect.Send, own addresses, rows []
 		rows = append(rows, id, key, string(via), m.Kind, NullText(m.To), locale,
 			keys.Lookup(lookupAddress, string(via)+":"+address),
 			keys.Seal(sealAddress, []byte(id), []byte(address)), keys.Seal(sealArgs, []byte(id), args), carriesCode,
-			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0)
+			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0, nil)
 	}
 	return rows, nil
+}
+
+// nobodysRow is a message that is over as soon as it is written. It is sealed like any other, and nothing of it is kept.
+func nobodysRow(keys Keys, now time.Time, m effect.Send, key string, args []byte, rows []any) ([]any, error) {
+	id, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	keys.Seal(sealAddress, []byte(id), []byte(key))
+	keys.Seal(sealArgs, []byte(id), args)
+	return append(rows, id, key, string(m.Via[0]), m.Kind, nil, "ru", keys.Lookup(lookupAddress, key), nil, nil, true,
+		Micros(now), Micros(now), NullMicros(m.NotAfter), string(jobs.Expired), 0, Micros(now)), nil
 }
 
 // ClaimMessages implements jobs.Queue.

@@ -144,8 +144,8 @@ func (t *Trust) MaySend(ctx context.Context, purpose, bound string, p policy.Pol
 
 // PhoneAllows implements trust.Codes.
 func (t *Trust) PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error) {
-	sent, err := t.s.CodesSent(ctx, phone, purpose, t.s.now().Add(-countedSpan))
-	return sent < p.CodesPerPhoneDay, err
+	sent, busy, err := t.s.codesOn(ctx, phone, purpose, t.s.now())
+	return sent < p.CodesPerPhoneDay && !(busy && recovers(purpose)), err
 }
 
 // Allow implements trust.Limiter.

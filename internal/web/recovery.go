@@ -15,9 +15,9 @@ import (
 
 // Recoveries is the applicant's side of a recovery; recovery.Service has it.
 type Recoveries interface {
-	Start(ctx context.Context, act effect.Act, identifier string) (browser string, err error)
+	Start(ctx context.Context, act effect.Act, identifier, remembered string) (browser string, err error)
 	View(ctx context.Context, browser string) (recovery.View, error)
-	SendCode(ctx context.Context, act effect.Act, browser string) error
+	SendCode(ctx context.Context, act effect.Act, browser, remembered string) error
 	Prove(ctx context.Context, act effect.Act, browser, typed, snils string) error
 	Verify(ctx context.Context, act effect.Act, browser, typed string) error
 	Complete(ctx context.Context, act effect.Act, browser, password string) error

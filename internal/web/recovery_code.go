@@ -36,7 +36,7 @@ func (p *Recovery) prove(w http.ResponseWriter, r *http.Request, h here) error {
 }
 
 func (p *Recovery) resend(w http.ResponseWriter, r *http.Request, h here) error {
-	if err := p.of.SendCode(r.Context(), p.kit.Act(r), h.browser); err != nil {
+	if err := p.of.SendCode(r.Context(), p.kit.Act(r), h.browser, p.kit.Cookie(r, deviceCookie)); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}

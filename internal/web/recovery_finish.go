@@ -22,7 +22,7 @@ func (p *Recovery) sendSecond(w http.ResponseWriter, r *http.Request, h here) er
 	if err != nil {
 		return err
 	}
-	if err := p.of.SendCode(r.Context(), p.kit.Act(r), h.browser); err != nil {
+	if err := p.of.SendCode(r.Context(), p.kit.Act(r), h.browser, p.kit.Cookie(r, deviceCookie)); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}

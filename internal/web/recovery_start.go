@@ -28,7 +28,7 @@ func (p *Recovery) start(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	typed := form.Get("identifier")
-	browser, err := p.of.Start(r.Context(), p.kit.Act(r), typed)
+	browser, err := p.of.Start(r.Context(), p.kit.Act(r), typed, p.kit.Cookie(r, deviceCookie))
 	if err != nil {
 		if errs, ok := httpx.FormErrors(err, "identifier"); ok {
 			return p.kit.FormAgain(w, r, p.startPage(typed, asField(errs, "identifier")))

@@ -36,7 +36,7 @@ func (f *fakeRecoveries) act(words ...string) error {
 	return f.err
 }
 
-func (f *fakeRecoveries) Start(_ context.Context, _ effect.Act, identifier string) (string, error) {
+func (f *fakeRecoveries) Start(_ context.Context, _ effect.Act, identifier, _ string) (string, error) {
 	return "new-secret", f.act("start", identifier)
 }
 
@@ -46,7 +46,7 @@ func (f *fakeRecoveries) View(context.Context, string) (recovery.View, error) {
 	}
 	return f.view, nil
 }
-func (f *fakeRecoveries) SendCode(context.Context, effect.Act, string) error { return f.act("send") }
+func (f *fakeRecoveries) SendCode(context.Context, effect.Act, string, string) error { return f.act("send") }
 func (f *fakeRecoveries) Prove(_ context.Context, _ effect.Act, _, typed, snils string) error {
 	return f.act("prove", typed, snils)
 }

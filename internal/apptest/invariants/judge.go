@@ -362,7 +362,7 @@ func (j *Judge) secrecy(c Commit) {
 			} else {
 				j.Seen["code sent"]++
 				codes = append(codes[:len(codes):len(codes)], e.Args["code"])
-				if e.To != owner || len(e.Via) != 1 {
+				if e.To != owner && !e.Nobody || e.To != "" && e.Nobody || len(e.Via) != 1 {
 					j.Fault("I5", "a code of %q was sent to %q", owner, e.To)
 				}
 			}

@@ -57,6 +57,8 @@ func (o owners) SameSNILS(ctx context.Context, id, typed string) (bool, error) {
 	return a.SNILS == typed, err
 }
 
+func (o owners) Remembers(context.Context, string, string) (bool, error) { return false, nil }
+
 func (o owners) HashNew(_ context.Context, _, password string) (string, error) {
 	return "hash of " + password, nil
 }
@@ -131,7 +133,7 @@ func (w *world) linked(principal, contact account.Account) (linkID string) {
 // asked starts a recovery and proves it, and returns the browser's secret and the contact's request.
 func (w *world) asked(principal, contact account.Account) (browser, approval string) {
 	w.t.Helper()
-	browser, err := w.recovery.Start(w.t.Context(), person, principal.Phone)
+	browser, err := w.recovery.Start(w.t.Context(), person, principal.Phone, "")
 	w.must(err)
 	w.must(w.recovery.Prove(w.t.Context(), person, browser, w.code(principal.ID, "recovery.code"), ""))
 	err = w.Read(w.t.Context(), func(ctx context.Context, q store.Querier) error {
@@ -172,7 +174,7 @@ func TestTheLettersStory(t *testing.T) {
 		w.must(w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, code))
 		w.refused(w.decisions.Approve(ctx, person, alexey.ID, "session-1", approval, code), "fault.approval.state_approved")
 
-		w.must(w.recovery.SendCode(ctx, person, browser))
+		w.must(w.recovery.SendCode(ctx, person, browser, ""))
 		w.must(w.recovery.Verify(ctx, person, browser, w.code(vera.ID, "recovery.finish_code")))
 		w.must(w.recovery.Complete(ctx, person, browser, "new password"))
 		after, err := db.Account(ctx, vera.ID)
@@ -204,7 +206,7 @@ func TestFraudLocksAndFreezes(t *testing.T) {
 		w.must(w.protect.FreezeForPrincipal(ctx, person, alexey.ID, approval))
 
 		// Another start proves itself and is told that the account is frozen; nobody is asked.
-		again, err := w.recovery.Start(ctx, person, vera.Phone)
+		again, err := w.recovery.Start(ctx, person, vera.Phone, "")
 		w.must(err)
 		w.must(w.recovery.Prove(ctx, person, again, w.code(vera.ID, "recovery.code"), ""))
 		if v, err = w.recovery.View(ctx, again); err != nil || v.State != recovery.LockedOut || v.EndReason != recovery.WhyFrozen {
@@ -276,7 +278,7 @@ func TestADecoyAnswersLikeAnybody(t *testing.T) {
 		vera := db.Add(t, 1, storetest.Person{Given: "Вера"})
 		script := func(phone string) string {
 			var log strings.Builder
-			browser, err := w.recovery.Start(t.Context(), person, phone)
+			browser, err := w.recovery.Start(t.Context(), person, phone, "")
 			note := func(err error) {
 				if err == nil {
 					log.WriteString("ok ")
@@ -285,9 +287,9 @@ func TestADecoyAnswersLikeAnybody(t *testing.T) {
 				log.WriteString(fault.Of(err).Key + " ")
 			}
 			note(err)
-			note(w.recovery.SendCode(t.Context(), person, browser))
+			note(w.recovery.SendCode(t.Context(), person, browser, ""))
 			db.Clock.Advance(w.p.CodeResend)
-			note(w.recovery.SendCode(t.Context(), person, browser))
+			note(w.recovery.SendCode(t.Context(), person, browser, ""))
 			for range w.p.CodeTries + 1 {
 				note(w.recovery.Prove(t.Context(), person, browser, "not a code", ""))
 			}
@@ -313,7 +315,7 @@ func TestThePhoneHoldsOneApprovalCodeAndNoOther(t *testing.T) {
 		browser, approval := w.asked(vera, alexey)
 		w.walked(browser, alexey, approval)
 		// The reverse attack (T04): somebody starts a recovery of the contact's own account now.
-		_, err := w.recovery.Start(t.Context(), person, alexey.Phone)
+		_, err := w.recovery.Start(t.Context(), person, alexey.Phone, "")
 		w.must(err) // the stranger learns nothing
 		if n := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE account_id = $1 AND kind = 'recovery.code'`, alexey.ID); n != 0 {
 			t.Fatalf("%d recovery codes went to a phone with a live approval code", n)

@@ -178,7 +178,7 @@ func onceTwoEmailLinks(t *testing.T, p *storetest.People, w *world) once {
 
 func onceFirstCode(t *testing.T, _ *storetest.People, w *world) once {
 	vera := w.Add(t, 1, storetest.Person{Given: "Вера"})
-	browser, err := w.recovery.Start(t.Context(), person, vera.Phone)
+	browser, err := w.recovery.Start(t.Context(), person, vera.Phone, "")
 	w.must(err)
 	code := w.code(vera.ID, "recovery.code")
 	return once{func(int) error {
@@ -193,7 +193,7 @@ func onceTwoRecoveries(t *testing.T, _ *storetest.People, w *world) once {
 	type proof struct{ browser, code string }
 	var both [2]proof
 	for i := range both {
-		browser, err := w.recovery.Start(t.Context(), person, vera.Phone)
+		browser, err := w.recovery.Start(t.Context(), person, vera.Phone, "")
 		w.must(err)
 		both[i] = proof{browser, w.code(vera.ID, "recovery.code")}
 	}
@@ -207,7 +207,7 @@ func onceTwoRecoveries(t *testing.T, _ *storetest.People, w *world) once {
 func onceSecondCode(t *testing.T, _ *storetest.People, w *world) once {
 	s := w.scene(0)
 	w.must(w.decisions.Approve(t.Context(), person, s.alexey.ID, "session-1", s.approval, s.code))
-	w.must(w.recovery.SendCode(t.Context(), person, s.browser))
+	w.must(w.recovery.SendCode(t.Context(), person, s.browser, ""))
 	code := w.code(s.vera.ID, "recovery.finish_code")
 	return once{func(int) error {
 		return w.recovery.Verify(t.Context(), person, s.browser, code)

@@ -49,7 +49,7 @@ func (w *world) scene(n int) scene {
 func (w *world) verified(s scene) {
 	ctx := w.t.Context()
 	w.must(w.decisions.Approve(ctx, person, s.alexey.ID, "session-1", s.approval, s.code))
-	w.must(w.recovery.SendCode(ctx, person, s.browser))
+	w.must(w.recovery.SendCode(ctx, person, s.browser, ""))
 	w.must(w.recovery.Verify(ctx, person, s.browser, w.code(s.vera.ID, "recovery.finish_code")))
 }
 

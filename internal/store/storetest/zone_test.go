@@ -95,7 +95,7 @@ func inZone(t *testing.T, zone string, db *storetest.DB) {
 	same("accepted", views[0].Link.AcceptedAt, accepted)
 	same("settles", views[0].Link.SettlesAt, accepted.Add(w.p.Settling))
 
-	browser, err := w.recovery.Start(t.Context(), person, "+79131234567")
+	browser, err := w.recovery.Start(t.Context(), person, "+79131234567", "")
 	w.must(err)
 	view, err := w.recovery.View(t.Context(), browser)
 	w.must(err)
