@@ -21,12 +21,12 @@ import (
 // story is a request of Vera's that waits for Alexey's last word, and Alexey with a key old enough to be used.
 type story struct {
 	*apptest.World
-	vera, alexey account.Account
-	key          *device
-	browser      *apptest.Client
-	session      string
-	request      string // address of the request
-	id           string
+	vera, alexey, maria account.Account
+	key                 *device
+	browser             *apptest.Client
+	session             string
+	request             string // address of the request
+	id                  string
 }
 
 func engines(t *testing.T, run func(t *testing.T, s *story)) {
@@ -36,7 +36,7 @@ func engines(t *testing.T, run func(t *testing.T, s *story)) {
 			t.Parallel()
 			w := apptest.New(t, engine, apptest.Options{Localhost: true, Quiet: true})
 			family := w.AddFamily()
-			s := &story{World: w, vera: family.Vera, alexey: family.Alexey, key: newDevice()}
+			s := &story{World: w, vera: family.Vera, alexey: family.Alexey, maria: family.Maria, key: newDevice()}
 			s.key.rp.ID, s.key.rp.Origin = "localhost", w.URL
 			run(t, s)
 		})
@@ -59,9 +59,11 @@ func (s *story) signIn() {
 // matched brings a recovery to the contact's last step.
 func (s *story) matched() {
 	s.T.Helper()
-	id, err := s.Links.Invite(s.T.Context(), s.act(), s.vera.ID, s.alexey.Given, s.alexey.Phone)
-	ok(s.T, err)
-	ok(s.T, s.Links.Accept(s.T.Context(), s.act(), s.alexey.ID, id))
+	for _, principal := range []account.Account{s.vera, s.maria} {
+		id, err := s.Links.Invite(s.T.Context(), s.act(), principal.ID, s.alexey.Given, s.alexey.Phone)
+		ok(s.T, err)
+		ok(s.T, s.Links.Accept(s.T.Context(), s.act(), s.alexey.ID, id))
+	}
 	s.signIn()
 	auth, err := s.Sessions.Authenticate(s.T.Context(), s.browser.Cookies()["session"])
 	ok(s.T, err)
@@ -70,15 +72,15 @@ func (s *story) matched() {
 	_, err = s.Passkeys.Add(s.T.Context(), s.act(), auth, "", s.key.makes(s.T, options))
 	ok(s.T, err)
 	s.Advance(s.Policy.NoCascade)
-	s.ask()
+	s.signIn()
+	s.ask(s.vera)
 }
 
-// ask starts a recovery and walks Alexey to the last step of it.
-func (s *story) ask() {
+// ask starts a recovery and walks Alexey, in the browser he has, to the last step of it.
+func (s *story) ask(principal account.Account) {
 	s.T.Helper()
 	applicant := s.Client()
-	applicant.StartRecovery(s.vera)
-	s.signIn()
+	applicant.StartRecovery(principal)
 	s.request = s.browser.Request()
 	s.id = strings.TrimPrefix(s.request, "/approvals/")
 	s.browser.Want(s.browser.Post(s.request+"/questions", apptest.Answers(0)...), s.request)
@@ -148,20 +150,29 @@ func TestAnApprovalsAnswerIsOfThisRequestAndThisSession(t *testing.T) {
 		want(t, err, fault.NotFound, "fault.not_found")
 		_, err = s.Decisions.BeginPasskey(t.Context(), s.act(), s.vera.ID, first, id)
 		want(t, err, fault.NotFound, "fault.not_found")
-		// The request is rejected; an answer that waited approves nothing, and not the next request either.
+		// The request is rejected; an answer that waited approves nothing.
 		ok(t, s.Decisions.Reject(t.Context(), s.act(), s.alexey.ID, id, trust.ReasonUnreachable))
 		if err := s.approve(first, id, answer); !fault.Is(err, fault.Conflict) {
 			t.Errorf("an approval after a rejection: %v", err)
 		}
-		s.Advance(s.Policy.RecoveryLock)
-		s.ask()
-		if s.id == id {
-			t.Fatal("the same request")
+	})
+}
+
+// One session, two requests one after the other: the answer that was given for Vera's says nothing of Maria's.
+func TestAnAnswerForOnePersonIsNotForAnother(t *testing.T) {
+	engines(t, func(t *testing.T, s *story) {
+		s.matched()
+		session, answer := s.session, s.key.answers(t, s.begin())
+		ok(t, s.Decisions.Reject(t.Context(), s.act(), s.alexey.ID, s.id, trust.ReasonUnreachable))
+		s.ask(s.maria)
+		if s.session != session {
+			t.Fatal("another session")
 		}
-		want(t, s.approve(s.session, s.id, answer), fault.Refused, "fault.passkey.over")
+		want(t, s.approve(session, s.id, answer), fault.Refused, "fault.passkey.over")
 		if s.state() != trust.Matched {
 			t.Errorf("state %s", s.state())
 		}
+		ok(t, s.approve(session, s.id, s.key.answers(t, s.begin())))
 	})
 }
 
