@@ -4,6 +4,7 @@ package docs
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite" // the copy is taken beside the program, as by the tool sqlite3
 
 	"doverie/internal/apptest/browser"
 	"doverie/internal/secret"
@@ -160,6 +163,50 @@ func serves(t *testing.T, folder string, words []string) {
 	}
 	if err := cmd.Wait(); err != nil || !ready {
 		t.Errorf("%s: ready %t, ended with %v\n%s", strings.Join(words, " "), ready, err, &errs)
+	}
+}
+
+// TestCopyOfARunningDatabase takes a copy as docs/operations.md says, while the server runs, and proves that it is whole.
+func TestCopyOfARunningDatabase(t *testing.T) {
+	t.Parallel()
+	folder := workplace(t)
+	must := func(words ...string) string {
+		t.Helper()
+		out, err := run(t, folder, words...)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, out)
+		}
+		return out
+	}
+	must("bin/doverie", "migrate", "-config", "doverie.toml")
+	server := command(t.Context(), folder, []string{"bin/doverie", "serve", "-config", "doverie.toml"})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	must("bin/doverie", "admin", "import", "-config", "doverie.toml", "people.jsonl")
+	db, err := sql.Open("sqlite", filepath.Join(folder, "doverie.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `VACUUM INTO '`+filepath.Join(folder, "copy.db")+`'`); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(db.Close(), server.Process.Signal(os.Interrupt), server.Wait()); err != nil {
+		t.Error(err)
+	}
+	whole := must("bin/doverie", "audit", "verify", "-config", "doverie.toml")
+	// Restore: the old files away, the copy in place.
+	for _, name := range []string{"doverie.db", "doverie.db-wal", "doverie.db-shm"} {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Rename(filepath.Join(folder, "copy.db"), filepath.Join(folder, "doverie.db")); err != nil {
+		t.Fatal(err)
+	}
+	must("bin/doverie", "migrate", "-config", "doverie.toml")
+	if copied := must("bin/doverie", "audit", "verify", "-config", "doverie.toml"); copied != whole || !strings.HasPrefix(copied, "intact: ") {
+		t.Errorf("the copy says %q, the original %q", copied, whole)
 	}
 }
 
