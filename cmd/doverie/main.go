@@ -32,13 +32,14 @@ var errFindings = errors.New("findings")
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Serve people, as the configuration says."`
-	Demo    demoCommand    `cmd:"" help:"Serve a demonstration with demo people, their phones and a clock that can be set forward."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this program's version."`
-	Policy  policyCommand  `cmd:"" help:"Print every number of the rules: key, value, bounds, meaning."`
-	Admin   adminCommand   `cmd:"" help:"Acts of the administrator."`
-	Audit   auditCommand   `cmd:"" help:"The event log."`
-	Version versionCommand `cmd:"" help:"Print the version of the program."`
+	Serve    serveCommand    `cmd:"" help:"Serve people, as the configuration says."`
+	Demo     demoCommand     `cmd:"" help:"Serve a demonstration with demo people, their phones and a clock that can be set forward."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to this program's version."`
+	Policy   policyCommand   `cmd:"" help:"Print every number of the rules: key, value, bounds, meaning."`
+	Admin    adminCommand    `cmd:"" help:"Acts of the administrator."`
+	Audit    auditCommand    `cmd:"" help:"The event log."`
+	Outreach outreachCommand `cmd:"" help:"The information campaign: the checked text, kits of materials, covering letters."`
+	Version  versionCommand  `cmd:"" help:"Print the version of the program."`
 }
 
 // console is where a command reads and writes, and how it is told to stop.

@@ -34,6 +34,7 @@ var law = map[string]struct {
 	"jobs":      {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},
 	"notify":    {[]string{"effect", "fault", "i18n", "secret"}, "a text must be renderable without a database"},
 	"store":     {[]string{"account", "audit", "effect", "fault", "jobs", "policy", "ratelimit", "recovery", "secret", "session", "trust"}, "the only SQL; it serves the domain"},
+	"outreach":  {[]string{"fault"}, "the campaign's text and sheets know nothing of accounts"},
 	"ui":        {[]string{"fault", "i18n"}, "a page is data: it cannot ask a service"},
 	"httpx":     {[]string{"effect", "fault", "i18n", "ui"}, "the edge knows no rule of the domain"},
 	"web": {[]string{
