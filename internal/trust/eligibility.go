@@ -25,6 +25,7 @@ const (
 	SamePhone       Reason = "same_phone"
 	SameSNILS       Reason = "same_snils"
 	AlreadyLinked   Reason = "already_linked"
+	AlreadyInvited  Reason = "already_invited"
 	Settling        Reason = "settling"      // the link is younger than the policy's settling time
 	RecentChange    Reason = "recent_change" // recovered, or changed phone, password or factor lately
 	SimChanged      Reason = "sim_changed"

@@ -96,6 +96,10 @@ func (s *Links) mayInvite(c Circle, e164 string) error {
 	if e164 == c.Principal.Phone {
 		reasons = append(reasons, Self)
 	}
+	// One unanswered invitation for one number: the sender's own list says so, and nothing of anybody else's.
+	if hash := s.Keys.Lookup(LookupPhone, e164); slices.ContainsFunc(c.Invitations, func(l Link) bool { return bytes.Equal(l.PhoneHash, hash) }) {
+		reasons = append(reasons, AlreadyInvited)
+	}
 	if len(reasons) > 0 {
 		return NotEligible(reasons)
 	}
