@@ -446,8 +446,8 @@ func TestDevice(t *testing.T) {
 }
 
 func TestFormErrors(t *testing.T) {
-	both := fault.BadFields(fault.Field{Name: "phone", Key: "field.phone"}, fault.Field{Name: "name", Key: "field.required"})
-	if errs, ok := httpx.FormErrors(both, "x"); !ok || len(errs) != 2 || errs.Of("phone").Key() != "field.phone" || !errs.Of("x").Empty() {
+	both := fault.BadFields(fault.Field{Name: "phone", Key: "fault.phone.invalid"}, fault.Field{Name: "name", Key: "fault.name.missing"})
+	if errs, ok := httpx.FormErrors(both, "x"); !ok || len(errs) != 2 || errs.Of("phone").Key() != "fault.phone.invalid" || !errs.Of("x").Empty() {
 		t.Errorf("%v %v", errs, ok)
 	}
 	if errs, ok := httpx.FormErrors(fault.New(fault.Limited, "fault.limited", nil), "code"); !ok || errs.Of("code").Key() != "fault.limited" {

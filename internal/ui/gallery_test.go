@@ -30,7 +30,7 @@ func words(s string) ui.Text { return ui.Plain(s) }
 
 // specimens lists every component in every state it has. TestGalleryIsComplete proves that none is missing.
 func specimens() []specimen {
-	errs := ui.Errors{{Field: "phone", Text: ui.K("field.phone")}, {Field: "reached", Text: ui.K("field.choose")}}
+	errs := ui.Errors{{Field: "phone", Text: ui.K("fault.phone.invalid")}, {Field: "reached", Text: ui.K("field.choose")}}
 	phone := ui.TextField{Name: "phone", Label: words("Номер мобильного телефона"), Hint: words("Например, +7 916 123-45-67"), Type: "tel", Autocomplete: "tel", InputMode: "tel"}
 	wrong := phone
 	wrong.Value = "91612"
@@ -70,7 +70,7 @@ func specimens() []specimen {
 		{"password-field", "new and wrong", ui.PasswordField{Name: "new", New: true, Label: words("Новый пароль"), Hint: words("8 знаков или больше. Подойдёт фраза из нескольких слов."), Error: words("Этот пароль слишком простой: его знают все.")}},
 		{"radios", "question", yesNo}, {"radios", "wrong", yesNo.Check(errs)}, {"radios", "chosen", chosen},
 		{"checkbox", "empty", ui.Checkbox{Name: "agree", Label: words("Я понимаю, что должен быть на связи"), Hint: words("Решение нужно за 12 часов.")}},
-		{"checkbox", "checked and wrong", ui.Checkbox{Name: "agree2", Label: words("Согласен"), Checked: true, Error: ui.K("field.required")}},
+		{"checkbox", "checked and wrong", ui.Checkbox{Name: "agree2", Label: words("Согласен"), Checked: true, Error: ui.K("fault.name.missing")}},
 		{"code-field", "sent", code}, {"code-field", "over", over}, {"code-field", "from an app", plainCode}, {"code-field", "by e-mail", byMail}, {"code-field", "wrong", badCode},
 		{"match-number", "two digits", ui.MatchNumber{Number: "47", Hint: words("Назовите его Алексею, когда он сам позвонит вам.")}},
 		{"facts", "all tones", facts}, {"facts", "none", ui.Facts(nil)},

@@ -328,7 +328,7 @@ func TestRecoveryFaults(t *testing.T) {
 		says   string
 		keeps  string
 	}{
-		{recovery.None, "/recovery", fault.BadFields(fault.Field{Name: "phone", Key: "field.phone"}), 422, `href="#identifier"`, "+7 916 1"},
+		{recovery.None, "/recovery", fault.BadFields(fault.Field{Name: "phone", Key: "fault.phone.invalid"}), 422, `href="#identifier"`, "+7 916 1"},
 		{recovery.None, "/recovery", fault.New(fault.Limited, "fault.limited.recovery_area", fault.Args{"After": time.Hour}), 422, "1 час", "+7 916 1"},
 		{recovery.None, "/recovery", fault.New(fault.Internal, "fault.internal", nil), 500, "Что-то сломалось", ""},
 		{recovery.Proving, "/recovery/code", wrong, 422, "Осталось попыток: 3", "112-233-445 95"},

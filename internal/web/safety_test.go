@@ -185,7 +185,7 @@ func TestNotMe(t *testing.T) {
 		{"six digits", map[string]string{"stop_code": "123456"}, nil, 422, ""},
 		{"letters", map[string]string{"stop_code": "1234-567x"}, nil, 422, ""},
 		{"nothing", map[string]string{"stop_code": ""}, nil, 422, ""},
-		{"unreadable", nil, fault.BadFields(fault.Field{Name: "identifier", Key: "field.phone"}), 422, "stop vera@example.ru 1234-5678 no"},
+		{"unreadable", nil, fault.BadFields(fault.Field{Name: "identifier", Key: "fault.identifier.unreadable"}), 422, "stop vera@example.ru 1234-5678 no"},
 		{"too often", nil, fault.New(fault.Limited, "fault.limited.stop_here", fault.Args{"After": time.Hour}), 422, "stop vera@example.ru 1234-5678 no"},
 		{"broken", nil, fault.New(fault.Internal, "fault.internal", nil), 500, "stop vera@example.ru 1234-5678 no"},
 	} {
