@@ -4,6 +4,7 @@ package attacks
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/notify"
 	"doverie/internal/recovery"
+	"doverie/internal/secret"
 	"doverie/internal/store"
 )
 
@@ -205,4 +207,33 @@ const (
 
 var codeKinds = []notify.Kind{
 	notify.SignInCode, notify.StepUpCode, notify.RecoveryCode, notify.RecoveryFinishCode, notify.ApprovalCode, notify.RegisterCode,
+}
+
+// texts are the texts a query gives.
+func (s *scene) texts(query string, args ...any) (all []string) {
+	s.t.Helper()
+	err := s.Store.Read(s.t.Context(), func(ctx context.Context, q store.Querier) (err error) {
+		all, err = store.Collect(func(row func(...any) error) (text string, err error) { return text, row(&text) })(q.Query(ctx, query, args...))
+		return err
+	})
+	if err != nil {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+	return all
+}
+
+// digitsOf tells whether any six digits open the live first code of the recovery: what only somebody with the
+// server's own key can try out.
+func (s *scene) digitsOf(recoveryID string) bool {
+	s.t.Helper()
+	code, err := s.Store.LiveCode(s.t.Context(), string(secret.RecoveryProve), recoveryID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for n := range 1_000_000 {
+		if s.Keys.SameCode(secret.RecoveryProve, recoveryID, fmt.Sprintf("%06d", n), code.Hash) {
+			return true
+		}
+	}
+	return false
 }
