@@ -131,7 +131,7 @@ func FuzzWithoutLang(f *testing.F) {
 		if err != nil || u.Host != "id.test" || u.Scheme != "https" || u.User != nil {
 			t.Fatalf("%q leads to %v (%v)", path, u, err)
 		}
-		if _, given, _ := strings.Cut(back, "?"); back != safe && (u.Query().Has("lang") || strings.Contains("&"+given, "&lang=")) {
+		if back != safe && u.Query().Has("lang") {
 			t.Fatalf("%q still names a language: %q", path, back)
 		}
 	})

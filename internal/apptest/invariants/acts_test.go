@@ -335,7 +335,7 @@ func (a *actor) sessionActs() {
 	case 1:
 		a.told("sign out everywhere", a.sessions.SignOutEverywhere(a.ctx, by(h), auth, a.flip(50)))
 	case 2:
-		a.told("change the password without a step-up", a.accounts.ChangePassword(a.ctx, by(h), auth.Caller(), password, a.newPassword()))
+		a.newPasswordOf(h, auth, password)
 	default:
 		a.changePassword(h, auth, password)
 	}
@@ -389,15 +389,24 @@ func (a *actor) changePassword(h *citizen, auth session.Auth, password string) {
 	}
 	a.keep(h, token, auth.Session)
 	if a.flip(50) {
-		return
+		a.newPasswordOf(h, auth, password)
 	}
-	next := a.newPassword()
-	err = a.accounts.ChangePassword(a.ctx, by(h), auth.Caller(), password, next)
+}
+
+// newPasswordOf changes the password as a signed-in person does: refused unless he has just stepped up (I1).
+func (a *actor) newPasswordOf(h *citizen, auth session.Auth, password string) {
+	fresh, next := auth.SteppedUp(a.Clock.Now(), a.p), a.newPassword()
+	err := a.accounts.ChangePassword(a.ctx, by(h), auth.Caller(), password, next)
 	a.told("change the password", err)
-	if err == nil {
+	switch {
+	case err == nil && !fresh:
+		a.ledger.fault("I1", "the password of %s changed without a step-up", h.given)
+	case err == nil:
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		h.password = next
+	case !fresh:
+		a.ledger.saw("no step-up, no password")
 	}
 }
 
@@ -446,8 +455,30 @@ func (a *actor) clockJumps() {
 	a.Clock.Advance(d)
 }
 
-// timersRun lets a worker do what is due: every timer by the road of a click, every message to its phone.
+// timersRun lets a worker do what is due: every timer by the road of a click, every message to its phone. A
+// timer comes at least once: now and then one comes again, or before its time.
 func (a *actor) timersRun() {
+	if a.flip(40) {
+		a.timerAgain()
+		return
+	}
 	_, err := a.engine.RunDue(a.ctx)
 	a.told("timers", err)
+}
+
+func (a *actor) timerAgain() {
+	switch a.dice.IntN(3) {
+	case 0:
+		if id, _ := a.pick(`SELECT id, state FROM recoveries WHERE account_id IS NOT NULL ORDER BY started_at DESC LIMIT 12`); id != "" {
+			a.told("the end of a recovery again", a.recovery.Expire(a.ctx, id))
+		}
+	case 1:
+		if id, _ := a.pick(`SELECT id, state FROM guarded_actions ORDER BY started_at DESC LIMIT 8`); id != "" {
+			a.told("the end of an action again", a.protect.Expire(a.ctx, id))
+		}
+	default:
+		if id, _ := a.pick(`SELECT id, state FROM links ORDER BY invited_at DESC LIMIT 12`); id != "" {
+			a.told("a link's timer again", errors.Join(a.links.LapseInvitation(a.ctx, id), a.links.Leave(a.ctx, id), a.links.Review(a.ctx, id)))
+		}
+	}
 }

@@ -16,7 +16,10 @@ import (
 // passwords beside them, timers that come late, commits that are lost, and, on PostgreSQL, many hands at
 // once. Every commit is judged; after every step and at checkpoints the tables are judged themselves.
 
-var steps = flag.Int("steps", 2000, "steps of each walk, on each engine")
+var (
+	steps = flag.Int("steps", 2000, "steps of each walk, on each engine")
+	first = flag.Uint64("seed", 1, "seed of the first city")
+)
 
 // An epoch is one city from its founding: a fresh database, so that a long walk stays as quick as a short one.
 const (
@@ -128,7 +131,7 @@ func TestInvariantsOnTheStores(t *testing.T) {
 			t.Parallel()
 			seen := map[string]int{}
 			left := max(1, *steps/slowed)
-			for seed := uint64(1); left > 0 && !t.Failed(); seed++ {
+			for seed := *first; left > 0 && !t.Failed(); seed++ {
 				length := min(epoch, left)
 				left -= length
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -149,7 +152,7 @@ func TestInvariantsWithManyHands(t *testing.T) {
 	began := time.Now()
 	seen := map[string]int{}
 	left := max(1, *steps/slowed)
-	for seed := uint64(1); left > 0 && !t.Failed(); seed++ {
+	for seed := *first; left > 0 && !t.Failed(); seed++ {
 		length := min(epoch, left)
 		left -= length
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
