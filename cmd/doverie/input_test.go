@@ -64,7 +64,7 @@ func complain(t *testing.T, c badCommand) (said string) {
 	database := filepath.Join(folder, "doverie.db")
 	key := write(t, "secret.key", secret.NewMaster()+"\n", 0o600)
 	open := write(t, "open.key", secret.NewMaster(), 0o600)
-	if err := os.Chmod(open, 0o644); err != nil { //nolint:gosec // that is the fault
+	if err := os.Chmod(open, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	short := write(t, "short.key", "c2hvcnQ=", 0o600)
@@ -211,7 +211,7 @@ func TestInputDocument(t *testing.T) {
 	switch {
 	case fresh == string(old):
 	case *update:
-		if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil { //nolint:gosec // a document for everybody
+		if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	default:

@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the tables of docs/input.md again
 
 // TestForms posts every try to the running server.
 func TestForms(t *testing.T) {
+	t.Parallel()
 	for _, f := range forms() {
 		t.Run(strings.TrimPrefix(f.route, "POST "), func(t *testing.T) {
 			t.Parallel()
@@ -98,7 +99,7 @@ func TestDocument(t *testing.T) {
 	if !*update {
 		t.Fatalf("%s is not what the tests show; go test ./internal/apptest/input -run TestDocument -update", path)
 	}
-	if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil { //nolint:gosec // a document for everybody
+	if err := os.WriteFile(path, []byte(fresh), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -25,7 +25,6 @@ type line struct {
 	typed, body string
 	status      int
 	says        []say
-	counts      []string
 }
 
 // keyed is Vera with a passkey, in her cabinet, after the repeated check.
@@ -63,11 +62,11 @@ func keyForms() []form {
 const nonsense = `{"answer":{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AA","signature":"AA"}}}`
 
 func scripts() []scripted {
-	answers := func(key string, counts ...string) []line {
+	answers := func(key string) []line {
 		return []line{
-			{"no answer of a key", `{}`, 403, []say{words(key)}, counts},
-			{"an answer that is none", `{"answer":"<script>alert(1)</script>"}`, 403, []say{words(key)}, counts},
-			{"an answer made up", nonsense, 403, []say{words(key)}, counts},
+			{"no answer of a key", `{}`, 403, []say{words(key)}},
+			{"an answer that is none", `{"answer":"<script>alert(1)</script>"}`, 403, []say{words(key)}},
+			{"an answer made up", nonsense, 403, []say{words(key)}},
 		}
 	}
 	begun := func(options, end string, s scene) scene {
@@ -89,13 +88,13 @@ func scripts() []scripted {
 		{route: "POST " + passkeys + "/add/options", what: "What a new passkey is made of", gate: session, scene: steppedUp(passkeys + "/add/options")},
 		{
 			route: "POST " + passkeys + "/add", what: "A new passkey", gate: session, scene: begun("/options", "", steppedUp(passkeys+"/add")),
-			tries: append(answers("fault.passkey.wrong"), line{"a name of 41 letters", `{"name":"` + strings.Repeat("я", 41) + `"}`, 422, []say{words("fault.name.long", "Max", 40)}, nil}),
+			tries: append(answers("fault.passkey.wrong"), line{"a name of 41 letters", `{"name":"` + strings.Repeat("я", 41) + `"}`, 422, []say{words("fault.name.long", "Max", 40)}}),
 		},
 		{route: "POST /sign-in/passkey/options", what: "What a passkey signs to sign in", scene: at("/sign-in/passkey/options")},
 		{route: "POST /sign-in/passkey", what: "Sign-in with a passkey", scene: begun("/options", "", at("/sign-in/passkey")), tries: answers("fault.passkey.wrong")},
 		{
 			route: "POST /sign-in/code/passkey/options", what: "What a passkey signs as a second factor", scene: signingIn("/sign-in/code/passkey/options"),
-			tries: []line{{"the account has no key", `{}`, 403, []say{words("fault.passkey.none")}, nil}},
+			tries: []line{{"the account has no key", `{}`, 403, []say{words("fault.passkey.none")}}},
 		},
 		{
 			route: "POST /sign-in/code/passkey", what: "A passkey as a second factor", scene: signingIn("/sign-in/code/passkey"),
@@ -103,12 +102,12 @@ func scripts() []scripted {
 		},
 		{
 			route: "POST /step-up/passkey/options", what: "What a passkey signs in the repeated check", gate: session, scene: signedIn("/step-up/passkey/options"),
-			tries: []line{{"the account has no key", `{}`, 403, []say{words("fault.passkey.none")}, nil}},
+			tries: []line{{"the account has no key", `{}`, 403, []say{words("fault.passkey.none")}}},
 		},
 		{route: "POST /step-up/passkey", what: "A passkey in the repeated check", gate: session, scene: keyAt("/step-up/passkey"), tries: answers("fault.passkey.over")},
 		{
 			route: "POST /approvals/{id}/passkey/options", what: "What a contact's passkey signs", gate: session, scene: asked(2, "/passkey/options"),
-			tries: []line{{"the contact has no key", `{}`, 403, []say{words("fault.passkey.none")}, nil}},
+			tries: []line{{"the contact has no key", `{}`, 403, []say{words("fault.passkey.none")}}},
 		},
 		{route: "POST /approvals/{id}/passkey", what: "A contact's last word with a passkey", gate: session, scene: asked(2, "/passkey"), tries: answers("fault.passkey.over")},
 	}
@@ -135,6 +134,7 @@ var spoiltScripts = []spoilt{
 
 // TestScripts asks every address of passkeys with bad bodies.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	for _, s := range scripts() {
 		t.Run(strings.TrimPrefix(s.route, "POST "), func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +143,7 @@ func TestScripts(t *testing.T) {
 			p.Settle()
 			for _, bad := range append(slices.Clone(spoiltScripts), strange...) {
 				for _, lang := range i18n.Languages() {
-					p.expect(bad.what, []say{bad.says}, bad.status, nil, lang, func() apptest.Answer {
+					p.expect(bad.what, []say{bad.says}, bad.status, lang, func() apptest.Answer {
 						return c.Do(http.MethodPost, path, nil, inLanguage(lang), func(r *http.Request) {
 							body(r, `{}`)
 							r.Header.Set("Content-Type", "application/json")
@@ -154,22 +154,22 @@ func TestScripts(t *testing.T) {
 				}
 			}
 			if s.gate != anybody {
-				p.expect("nobody is signed in", []say{}, 401, nil, i18n.Default, func() apptest.Answer { return p.json(p.Client(), path, `{}`, i18n.Default) })
+				p.expect("nobody is signed in", []say{}, 401, i18n.Default, func() apptest.Answer { return p.json(p.Client(), path, `{}`, i18n.Default) })
 			}
 			for _, v := range s.tries {
 				for _, lang := range i18n.Languages() {
-					p.expect(v.typed, v.says, v.status, v.counts, lang, func() apptest.Answer { return p.json(c, path, v.body, lang) })
+					p.expect(v.typed, v.says, v.status, lang, func() apptest.Answer { return p.json(c, path, v.body, lang) })
 				}
 			}
 		})
 	}
 }
 
-func (p *play) expect(what string, says []say, status int, counts []string, lang string, ask func() apptest.Answer) {
+func (p *play) expect(what string, says []say, status int, lang string, ask func() apptest.Answer) {
 	p.t.Helper()
 	before := p.tables()
 	a := ask()
-	if got := changed(before, p.tables()); !slices.Equal(got, counts) {
+	if got := changed(before, p.tables()); len(got) > 0 {
 		p.t.Errorf("%s: the tables %v changed", what, got)
 	}
 	if a.Status != status {

@@ -16,10 +16,10 @@ import (
 const contacts = "/settings/safety/trusted-contacts"
 
 // one returns the one text a query gives.
-func (p *play) one(query string, args ...any) (text string) {
+func (p *play) one(query string) (text string) {
 	p.t.Helper()
 	err := p.Store.Read(p.t.Context(), func(ctx context.Context, q store.Querier) error {
-		return q.QueryRow(ctx, query, args...).Scan(&text)
+		return q.QueryRow(ctx, query).Scan(&text)
 	})
 	if err != nil {
 		p.t.Fatalf("%s: %v", query, err)
