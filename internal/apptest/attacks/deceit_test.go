@@ -282,3 +282,34 @@ func TestT05_VoiceCloneWithoutTheMatchNumber(t *testing.T) {
 		t.Error("Vera was not told of the rejection")
 	}
 }
+
+// T06: the thief has Vera's number on a SIM of his own: for three days the phone alone proves nothing.
+func TestT06_SIMSwapOfThePrincipal(t *testing.T) {
+	for _, contacts := range []bool{true, false} {
+		s := begin(t)
+		if contacts {
+			s.link(s.Vera, s.Alexey)
+		}
+		s.Advance(s.Policy.Settling)
+		s.DB.Exec(t, `UPDATE accounts SET sim_changed_at = $1 WHERE id = $2`, s.Clock.Now().UnixMicro(), s.Vera.ID)
+		thief := s.Client()
+		thief.Want(thief.Post("/recovery", "identifier", s.Vera.Phone), "/recovery/code")
+		for _, guess := range []string{"", "112-233-445 95", s.Alexey.SNILS} {
+			if a := thief.Post("/recovery/code", "code", s.Code(s.Vera.Phone, notify.RecoveryCode), "snils", guess); a.Status != http.StatusUnprocessableEntity {
+				t.Errorf("the phone alone was enough: %d %s", a.Status, a.Location)
+			}
+		}
+		s.wantState(s.Vera, recovery.Proving)
+		thief.Want(thief.Get("/recovery/password"), "/recovery/code")
+		// Vera herself, with her new SIM and her SNILS, goes on; her contact is shown the change.
+		thief.Want(thief.Post("/recovery/code", "code", s.Code(s.Vera.Phone, notify.RecoveryCode), "snils", s.Vera.SNILS), "/recovery")
+		if !contacts {
+			continue
+		}
+		alexey := s.signedIn(s.Alexey)
+		s.shows(alexey.Get(alexey.Request()), s.T("approvals.change.sim"))
+		s.Advance(s.Policy.SimChangeQuiet)
+		s.recovering(s.Vera) // three days later the phone is hers again
+		s.wantState(s.Vera, recovery.Awaiting)
+	}
+}
