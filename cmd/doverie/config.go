@@ -284,7 +284,7 @@ func oneOf(text, file string) (string, error) {
 	case text != "" && file != "":
 		return "", errors.New("give database or database_file, not both")
 	case file != "":
-		content, err := os.ReadFile(file) //nolint:gosec // the administrator names it
+		content, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
 		}
@@ -311,7 +311,7 @@ func readKeys(path string) (*secret.Keyring, error) {
 	if info.Mode().Perm()&othersMayRead != 0 {
 		return nil, fmt.Errorf("%s may be read by others (%s): chmod 600 it", path, info.Mode().Perm())
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the administrator names it
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

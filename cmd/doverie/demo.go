@@ -95,7 +95,7 @@ func (cmd demoCommand) build(c console, site *url.URL, log *slog.Logger) (*app.A
 
 // demoKeys reads the master key, or makes it at the first start.
 func demoKeys(path string) (*secret.Keyring, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // in the folder the caller named
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 	case err != nil:

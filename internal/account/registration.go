@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (s *Service) Register(ctx context.Context, act effect.Act, in RegisterInput
 	if err != nil {
 		return RegistrationOpened{}, err
 	}
-	effects := append(code, record("registration.started", "registration:"+r.ID, nil))
+	effects := slices.Concat(code, []effect.Effect{record("registration.started", "registration:"+r.ID, nil)})
 	if err := s.commit(ctx, act, now, Change{NewRegistration: &r}, effects...); err != nil {
 		return RegistrationOpened{}, err
 	}

@@ -136,13 +136,13 @@ func (c *Client) Get(path string) Answer {
 	return c.Do(http.MethodGet, path, nil)
 }
 
-// Post sends a form of name, value, name, value …
+// Post sends a form of name, value, name, value ….
 func (c *Client) Post(path string, fields ...string) Answer {
 	c.t.Helper()
 	return c.Do(http.MethodPost, path, Form(fields...))
 }
 
-// Form makes a form of name, value, name, value …
+// Form makes a form of name, value, name, value ….
 func Form(fields ...string) url.Values {
 	form := url.Values{}
 	for i := 0; i+1 < len(fields); i += 2 {

@@ -11,7 +11,7 @@ import (
 )
 
 // Password is everybody's: a demonstration is no place for a secret.
-const Password = "sosna-reka-72" //nolint:gosec // shown on the first page
+const Password = "sosna-reka-72"
 
 // Person is one of the demonstration's people. The numbers belong to nobody on purpose: they are the
 // first of their ranges.

@@ -42,7 +42,10 @@ func Constants(t *testing.T, dir, typeName string) []string {
 			continue
 		}
 		for _, spec := range g.Specs {
-			v := spec.(*ast.ValueSpec)
+			v, isValue := spec.(*ast.ValueSpec)
+			if !isValue {
+				continue
+			}
 			if name, ok := v.Type.(*ast.Ident); !ok || name.Name != typeName {
 				continue
 			}

@@ -30,8 +30,7 @@ func Form(r *http.Request) (url.Values, error) {
 		return nil, fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)
 	}
 	if err := r.ParseForm(); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, fault.New(fault.Invalid, "fault.too_large", nil).Because(err)
 		}
 		return nil, fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)

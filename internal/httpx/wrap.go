@@ -77,7 +77,7 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 		began := k.cfg.Now()
 		w := &written{ResponseWriter: out}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, asked{id: newRequestID(), lang: languageFor(r)}))
-		defer func() {
+		defer func() { //nolint:contextcheck // the request carries it
 			if v := recover(); v != nil {
 				k.panicked(w, r, v)
 			}
@@ -183,7 +183,7 @@ func send(w http.ResponseWriter, r *http.Request, status int, contentType string
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) //nolint:errcheck // a reader who went away is no failure of ours
+		_, _ = w.Write(body)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	goi18n "github.com/nicksnyder/go-i18n/v2/i18n"
@@ -102,7 +102,7 @@ func (c *Catalogue) add(bundle *goi18n.Bundle, tag language.Tag, files fs.FS, na
 			src.Plural = true
 			for form, text := range v {
 				s, ok := text.(string)
-				if !ok || !strings.Contains(" one few many other ", " "+form+" ") {
+				if !ok || !slices.Contains([]string{"one", "few", "many", "other"}, form) {
 					return fmt.Errorf("i18n: %s: key %q: %q is not a plural form with a text", name, key, form)
 				}
 				src.Forms[form] = s

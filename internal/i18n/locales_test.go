@@ -131,7 +131,7 @@ func specialist(key string) bool {
 
 // TestRussianReadsEasily measures every family of pages as a whole and every long text on its own. The formula
 // says little about one short sentence (a single long word, such as «приглашение», moves it by 20), so those
-// are only reported, the hardest first: go test -v -run ReadsEasily ./internal/i18n
+// are only reported, the hardest first: go test -v -run ReadsEasily ./internal/i18n.
 func TestRussianReadsEasily(t *testing.T) {
 	const (
 		wanted    = 60 // a family

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -92,7 +93,7 @@ func (e *Engine) RunDue(ctx context.Context) (done int, err error) {
 			return done, err
 		}
 		messages, err := e.claimMessages(ctx, e.c.Workers)
-		all := append(timers, messages...)
+		all := slices.Concat(timers, messages)
 		var wg sync.WaitGroup
 		for _, w := range all {
 			wg.Go(func() { w(ctx) })
@@ -110,7 +111,7 @@ func (e *Engine) Run(ctx context.Context) {
 	// Work outlives ctx by Grace: a delivery that is cut off has an unknown outcome.
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() {
+	cut := context.AfterFunc(ctx, func() {
 		t := time.NewTimer(e.c.Grace)
 		defer t.Stop()
 		select {
@@ -118,7 +119,8 @@ func (e *Engine) Run(ctx context.Context) {
 			stop()
 		case <-inner.Done():
 		}
-	})()
+	})
+	defer cut()
 
 	wakeMessages, wakeTimers := make(chan struct{}, 1), make(chan struct{}, 1)
 	var loops sync.WaitGroup

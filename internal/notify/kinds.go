@@ -131,9 +131,9 @@ func about(person string, needs ...string) Spec {
 
 func (s Spec) twoSided() Spec             { s.TwoSided = true; return s }
 func (s Spec) optional() Spec             { s.OptOut = true; return s }
-func (s Spec) stops(rule stopRule) Spec   { s.stop = rule; return s }
+func (s Spec) maybeStops() Spec           { s.stop = mayStop; return s }
 func (s Spec) withButton(key string) Spec { s.button = key; return s }
-func (s Spec) asking(what string) Spec    { s.question = what; return s }
+func (s Spec) aboutRequest() Spec         { s.question = "request"; return s }
 func (s Spec) onAction() Spec             { s.namesAction = true; return s }
 func (s Spec) also(needs ...string) Spec  { s.Needs = append(s.Needs, needs...); return s }
 
@@ -165,7 +165,7 @@ var registry = map[Kind]Spec{
 	HoldEnded:         own(neverStops).optional(),
 
 	TrustInvited:        about(principal, "until").withButton("invitation"),
-	TrustAccepted:       about(contact).stops(mayStop).asking("request").twoSided(),
+	TrustAccepted:       about(contact).maybeStops().aboutRequest().twoSided(),
 	TrustDeclined:       about(contact),
 	TrustWithdrawn:      about(principal),
 	TrustExpired:        about(contact).twoSided(),
@@ -178,16 +178,16 @@ var registry = map[Kind]Spec{
 	TrustHealth:         own(neverStops, "who"),
 
 	ApprovalAsked:        about(principal).onAction().withButton("request"),
-	ActionRejected:       about(contact).onAction().stops(mayStop).asking("request"),
+	ActionRejected:       about(contact).onAction().maybeStops().aboutRequest(),
 	RecoveryAttempt:      own(mustStop),
 	RecoveryAsked:        about(principal).withButton("request"),
 	RecoverySecondDevice: about(principal).withButton("request"),
-	RecoveryApproved:     about(contact).stops(mayStop).asking("request"),
-	RecoveryRejected:     about(contact).stops(mayStop).asking("request"),
-	RecoveryFraud:        about(contact).stops(mayStop).asking("request"),
+	RecoveryApproved:     about(contact).maybeStops().aboutRequest(),
+	RecoveryRejected:     about(contact).maybeStops().aboutRequest(),
+	RecoveryFraud:        about(contact).maybeStops().aboutRequest(),
 	RecoveryExpired:      own(neverStops).twoSided(),
 	RecoveryDisowned:     own(neverStops).twoSided(),
-	RecoveryLockedOut:    own(mayStop, "until").asking("request"),
+	RecoveryLockedOut:    own(mayStop, "until").aboutRequest(),
 	RecoveryCancelled:    own(mayStop).twoSided(),
 	RecoveryCompleted:    own(mustStop).twoSided(),
 }

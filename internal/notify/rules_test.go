@@ -140,9 +140,9 @@ func TestEmailsLinkToTheSiteOnly(t *testing.T) {
 // readability is the Flesch score with Oborneva's coefficients for Russian: 60 and more is plain language.
 func readability(text string) float64 {
 	words, syllables, sentences := 0, 0, 0
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		ended := true
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			letters := false
 			for _, r := range word {
 				letters = letters || unicode.IsLetter(r)

@@ -233,7 +233,7 @@ func TestTextsGolden(t *testing.T) {
 		if r.text.Subject != "" {
 			fmt.Fprintf(&b, "> **%s**\n>\n", r.text.Subject)
 		}
-		for _, line := range strings.Split(strings.TrimRight(r.text.Body, "\n"), "\n") {
+		for line := range strings.SplitSeq(strings.TrimRight(r.text.Body, "\n"), "\n") {
 			b.WriteString(strings.TrimRight("> "+line, " ") + "\n")
 		}
 	}

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"cmp"
+	"maps"
 	"time"
 
 	"doverie/internal/effect"
@@ -124,8 +125,9 @@ type (
 		Guard  Guard
 		Cast   trust.Cast
 	}
-	// VotedFor and VotedAgainst are a contact's decision.
-	VotedFor     struct{ Vote trust.Vote }
+	// VotedFor is a contact's yes.
+	VotedFor struct{ Vote trust.Vote }
+	// VotedAgainst is a contact's no.
 	VotedAgainst struct{ Vote trust.Vote }
 	// ContactLost tells how many contacts can still approve after one left or was suspended.
 	ContactLost struct{ Able int }
@@ -454,9 +456,7 @@ func (r Recovery) record(kind string, facts map[string]string) effect.Record {
 // tell sends a security notice to the principal on every channel; it carries the stop code.
 func (r Recovery) tell(kind, to string, cast trust.Cast, more map[string]string) effect.Send {
 	args := map[string]string{"stop_code": cast.StopCode, "device": r.Device, "area": r.Area, "at": r.StartedAt.UTC().Format(time.RFC3339)}
-	for k, v := range more {
-		args[k] = v
-	}
+	maps.Copy(args, more)
 	return effect.Send{Kind: kind, To: to, Via: effect.All(), Args: args, Key: r.ID + ":" + kind}
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"doverie/internal/account"
@@ -220,7 +221,7 @@ func (s *Passkeys) StepUp(ctx context.Context, act effect.Act, auth Auth, answer
 	token := secret.Token()
 	after := before
 	after.Proof, after.StepUpAt, after.TokenHash = Proof{}, now, secret.HashToken(token)
-	effects := append(p.burn, effect.DropCodes{Bound: before.ID}, // a code of a step-up under way is not needed any more
+	effects := append(slices.Clone(p.burn), effect.DropCodes{Bound: before.ID}, // a code of a step-up under way is not needed any more
 		record("session.stepped_up", "session:"+before.ID, map[string]string{"method": string(ByPasskey)}, before.Account))
 	if err := s.Sessions.commit(ctx, act, now, Change{Before: &before, After: &after}, effects...); err != nil {
 		return Auth{}, "", err

@@ -90,12 +90,6 @@ func (s *Store) Account(ctx context.Context, id string) (account.Account, error)
 	return readOne(ctx, s, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = $1`, id)
 }
 
-// accountIn reads one account inside a transaction; fault.NotFound.
-func accountIn(ctx context.Context, tx *Tx, id string) (account.Account, error) {
-	a, err := scanAccount(tx.QueryRow(ctx, `SELECT `+accountColumns+accountFrom+`WHERE a.id = $1`, id).Scan)
-	return a, missing(err)
-}
-
 // FindAccount reads the account, not closed, that an identifier names: an owned phone, a verified
 // e-mail, a SNILS; fault.NotFound.
 func (s *Store) FindAccount(ctx context.Context, id account.Identifier) (account.Account, error) {

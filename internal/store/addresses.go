@@ -31,7 +31,7 @@ func (a addresses) on(via effect.Channel) string {
 // An account that does not exist is not in the result.
 func addressesOf(ctx context.Context, q Querier, accountIDs []string) (map[string]addresses, error) {
 	if len(accountIDs) == 0 {
-		return nil, nil
+		return map[string]addresses{}, nil
 	}
 	in := ""
 	args := make([]any, len(accountIDs))

@@ -109,9 +109,10 @@ func lockCircle(ctx context.Context, tx *Tx, principal, newcomer string) error {
 	if err != nil {
 		return err
 	}
-	for rows.Next() {
+	defer rows.Close()
+	for rows.Next() { // only their locks are wanted
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }
 
 // CountTry implements trust.Codes.
@@ -145,7 +146,7 @@ func (t *Trust) MaySend(ctx context.Context, purpose, bound string, p policy.Pol
 // PhoneAllows implements trust.Codes.
 func (t *Trust) PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error) {
 	sent, busy, err := t.s.codesOn(ctx, phone, purpose, t.s.now())
-	return sent < p.CodesPerPhoneDay && !(busy && recovers(purpose)), err
+	return sent < p.CodesPerPhoneDay && (!busy || !recovers(purpose)), err
 }
 
 // Allow implements trust.Limiter.

@@ -111,4 +111,3 @@ func (t *Trust) ApprovalsOf(ctx context.Context, contact string) (views []trust.
 	})
 	return views, err
 }
-

@@ -139,7 +139,7 @@ func (s *Store) again(ctx context.Context, work func() (err error, passing bool)
 		}
 		s.each(ctx, func(c *Stats) { c.retries.Add(1) })
 		// Jitter, so that two losers of a deadlock do not meet again. Not a secret: no crypto needed.
-		if err := wait(ctx, pause/2+rand.N(pause)); err != nil {
+		if err := wait(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // jitter, no secret
 			return err
 		}
 		pause = min(2*pause, longPause)

@@ -107,8 +107,9 @@ type (
 		Able, Needed                       int
 		Unguarded                          bool
 	}
-	// ActionVotedFor and ActionVotedAgainst are a contact's decision.
-	ActionVotedFor     struct{ Vote Vote }
+	// ActionVotedFor is a contact's yes.
+	ActionVotedFor struct{ Vote Vote }
+	// ActionVotedAgainst is a contact's no.
 	ActionVotedAgainst struct{ Vote Vote }
 	// ActionCodeSent sends a code to the new phone of a change: only after the approval.
 	ActionCodeSent struct {

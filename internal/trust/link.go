@@ -138,11 +138,12 @@ type (
 	RemovalDue struct{ PrincipalName, ContactName string }
 	// Resigned is the contact's own exit, at once.
 	Resigned struct{ ContactName, PrincipalName string }
-	// EligibilityLost and EligibilityBack come from a review of the contact's facts.
+	// EligibilityLost comes from a review of the contact's facts.
 	EligibilityLost struct {
 		Reasons                    []Reason
 		PrincipalName, ContactName string
 	}
+	// EligibilityBack comes from a later review.
 	EligibilityBack struct{ PrincipalName, ContactName string }
 	// EndedInPerson is the act of two operators, or of an approved immediate removal.
 	EndedInPerson struct{ PrincipalName, ContactName string }

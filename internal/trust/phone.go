@@ -195,7 +195,10 @@ func (s *Phones) Enter(ctx context.Context, act effect.Act, account, session, ac
 		out, err := s.protect().endAction(c, a, ActionFinished{
 			Guarded: c.asks(GuardChangePhone), Change: change, Cast: c.Cast(s.Keys.StopCode(account, c.Now)),
 		}, "finished")
-		refused = err == nil && out.Actions[0].(Action).State != ActionDone
+		if err == nil {
+			done, isAction := out.Actions[0].(Action)
+			refused = !isAction || done.State != ActionDone
+		}
 		return out, err
 	})
 	if err == nil && refused {

@@ -64,7 +64,7 @@ func linkDeadline(l trust.Link) time.Time {
 }
 
 func linkMachine() flowtable.Machine[trust.Link, trust.LinkEvent] {
-	atDeadline := func(l trust.Link) time.Time { return linkDeadline(l) }
+	atDeadline := linkDeadline
 	justBefore := func(l trust.Link) time.Time { return linkDeadline(l).Add(-time.Microsecond) }
 	return flowtable.Machine[trust.Link, trust.LinkEvent]{
 		Dir: ".", State: "LinkState", Marker: "linkEvent", Refusal: "fault.trust.state_",

@@ -32,8 +32,8 @@ func (s *Links) TellInvited(ctx context.Context, linkID string) error {
 		return err
 	}
 	return settled(s.Circles.Decide(ctx, bySystem, Around{Link: linkID, Newcomer: account}, func(c Circle) (Outcome, error) {
-		if meant(c) != nil || len(s.NewcomerReasons(c)) > 0 {
-			return Outcome{}, nil
+		if notHis := meant(c); notHis != nil || len(s.NewcomerReasons(c)) > 0 {
+			return Outcome{}, nil //nolint:nilerr // an invitation that was not meant for him tells nobody anything
 		}
 		return Outcome{Effects: []effect.Effect{effect.Send{
 			Kind: "trust.invited", To: account, Via: effect.All(), NotAfter: c.Link.ExpiresAt, Key: linkID + ":invited",

@@ -136,5 +136,5 @@ func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = w.Write(body) //nolint:errcheck // a reader who went away is no failure of ours
+	_, _ = w.Write(body)
 }

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"maps"
 	"math"
 	"os"
 	"regexp"
@@ -26,9 +27,7 @@ func TestContrast(t *testing.T) {
 		light[m[1]] = m[2]
 	}
 	dark := map[string]string{}
-	for name, colour := range light {
-		dark[name] = colour
-	}
+	maps.Copy(dark, light)
 	for _, m := range token.FindAllStringSubmatch(blocks[1][1], -1) {
 		dark[m[1]] = m[2]
 	}

@@ -15,13 +15,13 @@ import (
 type confirmation func(v trust.LinkView) (page ui.ContactConfirm, offered bool)
 
 // confirmForm asks before the act. A link whose state has moved on is a Conflict that names the state.
-func (c Contacts) confirmForm(make confirmation) httpx.Handler {
+func (c Contacts) confirmForm(build confirmation) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v, err := c.link(r)
 		if err != nil {
 			return err
 		}
-		page, offered := make(v)
+		page, offered := build(v)
 		if !offered {
 			return wrongState(v)
 		}

@@ -78,7 +78,7 @@ func writeJSON(w http.ResponseWriter, status int, out any) error {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:errcheck // a reader who went away is no failure of ours
+	_, _ = w.Write(body)
 	return nil
 }
 

@@ -26,7 +26,7 @@ func watch(w http.ResponseWriter, r *http.Request, every time.Duration, look fun
 		return err
 	}
 	if over {
-		_ = stream.End() //nolint:errcheck // the reader went away
+		_ = stream.End()
 		return nil
 	}
 	// The page may be older than this stream: it renews itself once, so that no change falls between them.
@@ -45,9 +45,9 @@ func watch(w http.ResponseWriter, r *http.Request, every time.Duration, look fun
 		mark, over, err := look()
 		switch {
 		case err != nil:
-			return nil //nolint:nilerr // see above
+			return nil
 		case over:
-			_ = stream.End() //nolint:errcheck // the reader went away
+			_ = stream.End()
 			return nil
 		case mark != shown:
 			shown, quiet = mark, 0

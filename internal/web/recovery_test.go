@@ -46,7 +46,9 @@ func (f *fakeRecoveries) View(context.Context, string) (recovery.View, error) {
 	}
 	return f.view, nil
 }
-func (f *fakeRecoveries) SendCode(context.Context, effect.Act, string, string) error { return f.act("send") }
+func (f *fakeRecoveries) SendCode(context.Context, effect.Act, string, string) error {
+	return f.act("send")
+}
 func (f *fakeRecoveries) Prove(_ context.Context, _ effect.Act, _, typed, snils string) error {
 	return f.act("prove", typed, snils)
 }
@@ -104,7 +106,7 @@ func newSite(t *testing.T, who httpx.Visitor) *site {
 	}
 	kit, err := httpx.New(httpx.Config{
 		BaseURL: &url.URL{Scheme: "http", Host: "doverie.test"}, Now: func() time.Time { return noon },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	}, pages)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -94,7 +95,7 @@ var (
 func newSafetySite(t *testing.T, f *fakeSafety, who httpx.Visitor) *site {
 	t.Helper()
 	s := newSite(t, who)
-	p := NewSafety(s.kit, f, f, f, policy.Default(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p := NewSafety(s.kit, f, f, f, policy.Default(), slog.New(slog.DiscardHandler))
 	p.every = time.Millisecond
 	p.Mount(s.mux, s.gate)
 	NewLanding(s.kit, policy.Default(), "https://doverie.test/").Mount(s.mux, s.gate)
@@ -190,9 +191,7 @@ func TestNotMe(t *testing.T) {
 		{"broken", nil, fault.New(fault.Internal, "fault.internal", nil), 500, "stop vera@example.ru 1234-5678 no"},
 	} {
 		sent := url.Values{}
-		for k, v := range form {
-			sent[k] = v
-		}
+		maps.Copy(sent, form)
 		for k, v := range c.change {
 			sent.Set(k, v)
 		}

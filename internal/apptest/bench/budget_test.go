@@ -120,7 +120,7 @@ func readBudget(t *testing.T) map[string]cost {
 // keep writes the figures of one section of the document, between its two comments, and prints them.
 func keep(t *testing.T, section, text string) {
 	t.Helper()
-	fmt.Println(text) //nolint:forbidigo // the table is what the command is for
+	fmt.Println(text)
 	old, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func keep(t *testing.T, section, text string) {
 		t.Fatalf("docs/performance.md has no section %s", section)
 	}
 	updated := append(append(bytes.Clone(old[:from+len(begin)]), text...), old[to:]...)
-	if err := os.WriteFile(document, updated, 0o644); err != nil { //nolint:gosec // a document that everybody reads
+	if err := os.WriteFile(document, updated, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

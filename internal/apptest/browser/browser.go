@@ -73,7 +73,7 @@ func browserContext(t testing.TB) context.Context {
 	if shared.stop != nil {
 		return shared.ctx
 	}
-	profile, err := os.MkdirTemp("", "doverie-browser-*")
+	profile, err := os.MkdirTemp("", "doverie-browser-*") //nolint:usetesting // it outlives the test that started it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func browserContext(t testing.TB) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
-	shared.ctx = ctx
+	shared.ctx = ctx //nolint:fatcontext // one browser serves the whole process
 	shared.stop = func() {
 		cancel()
 		stopAllocator()
@@ -173,11 +173,11 @@ func (p *Page) run(what string, steps ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.fail("%s: %v", what, err)
+		p.failf("%s: %v", what, err)
 	}
 }
 
-func (p *Page) fail(format string, args ...any) {
+func (p *Page) failf(format string, args ...any) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
@@ -196,7 +196,7 @@ func value[T any](p *Page, expression string) T {
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
-		p.fail("%s: %v", expression, err)
+		p.failf("%s: %v", expression, err)
 	}
 	return v
 }
@@ -208,7 +208,7 @@ func (p *Page) navigate(what string, steps ...chromedp.Action[chromedp.Void]) in
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, steps...)
 	if err != nil {
-		p.fail("%s: %v", what, err)
+		p.failf("%s: %v", what, err)
 	}
 	if p.Seen != nil {
 		p.Seen(p)
@@ -216,7 +216,7 @@ func (p *Page) navigate(what string, steps ...chromedp.Action[chromedp.Void]) in
 	if response == nil {
 		return 0
 	}
-	return int64(response.Status)
+	return response.Status
 }
 
 // Go opens an address of the site and returns the status.
@@ -236,7 +236,7 @@ func (p *Page) Click(words string) int64 {
 func (p *Page) Press(selector string) int64 {
 	p.t.Helper()
 	if !p.Exists(selector) {
-		p.fail("nothing to press at %s", selector)
+		p.failf("nothing to press at %s", selector)
 	}
 	return p.navigate("press "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
@@ -258,7 +258,7 @@ func (p *Page) find(kind, words string) string {
 		return hits.length;
 	})()`, mark, kind, words))
 	if n == 0 {
-		p.fail("nothing to press says «%s»", words)
+		p.failf("nothing to press says «%s»", words)
 	}
 	return "[" + mark + "]"
 }
@@ -274,7 +274,7 @@ func (p *Page) Has(words string) bool {
 func (p *Page) Fill(name, text string) {
 	p.t.Helper()
 	if !p.Exists(fmt.Sprintf(`[name=%q]`, name)) {
-		p.fail("no field %s", name)
+		p.failf("no field %s", name)
 	}
 	value[bool](p, fmt.Sprintf(`(() => { const e = document.querySelector('[name=%q]'); e.value = ""; e.focus(); return true })()`, name))
 	if text != "" {
@@ -312,7 +312,7 @@ func (p *Page) See(words ...string) {
 	text := fold(p.Text())
 	for _, w := range words {
 		if !strings.Contains(text, fold(w)) {
-			p.fail("the page does not say «%s»", w)
+			p.failf("the page does not say «%s»", w)
 		}
 	}
 }
@@ -323,7 +323,7 @@ func (p *Page) SeeNot(words ...string) {
 	text := fold(p.Text())
 	for _, w := range words {
 		if strings.Contains(text, fold(w)) {
-			p.fail("the page must not say «%s»", w)
+			p.failf("the page must not say «%s»", w)
 		}
 	}
 }
@@ -341,7 +341,7 @@ func (p *Page) WaitFor(words string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	p.fail("in %s the page did not come to say «%s»", patience, words)
+	p.failf("in %s the page did not come to say «%s»", patience, words)
 }
 
 // bodyText is the expression of a page's whole text.
@@ -368,7 +368,7 @@ func (p *Page) Path() string {
 func (p *Page) At(path string) {
 	p.t.Helper()
 	if got := p.Path(); !strings.HasPrefix(got, path) {
-		p.fail("at %s, want %s", got, path)
+		p.failf("at %s, want %s", got, path)
 	}
 }
 
@@ -404,13 +404,13 @@ func (p *Page) Axe() []Violation {
 		defer p.run("no scripts again", scripts(false))
 	}
 	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](axe(p.t)+"\n;undefined")); err != nil {
-		p.fail("load axe-core: %v", err)
+		p.failf("load axe-core: %v", err)
 	}
 	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]Violation](`axe.run(document, {resultTypes: ["violations"]}).then(r =>
 		r.violations.map(v => ({ID: v.id, Impact: v.impact || "", Help: v.help, Nodes: v.nodes.map(n => n.html.slice(0, 200) + " | " + (n.failureSummary || "").slice(0, 300))})))`,
 		chromedp.EvalAwaitPromise))
 	if err != nil {
-		p.fail("axe-core: %v", err)
+		p.failf("axe-core: %v", err)
 	}
 	return found
 }
@@ -470,7 +470,7 @@ func (p *Page) Shot(file string, width int64) {
 	p.t.Helper()
 	picture := p.shot(width)
 	if len(picture) == 0 {
-		p.fail("no screenshot for %s", file)
+		p.failf("no screenshot for %s", file)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		p.t.Fatal(err)
@@ -524,7 +524,7 @@ func flat(picture []byte) []byte {
 			c, _ := color.RGBAModel.Convert(img.At(x, y)).(color.RGBA)
 			i, ok := near[c]
 			if !ok {
-				i = uint8(palette.Index(c)) //nolint:gosec // a palette has at most 256 colours
+				i = uint8(palette.Index(c))
 				near[c] = i
 			}
 			out.SetColorIndex(x, y, i)

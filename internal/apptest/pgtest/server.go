@@ -107,7 +107,7 @@ func tryServer(ctx context.Context, bin string, who *syscall.Credential, set set
 	if runtime.GOOS != "linux" {
 		locale = "C"
 	}
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, //nolint:gosec // a program of the installed package, in our own folder
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data,
 		"-U", superuser, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale="+locale)
 	initdb.Dir = dir
 	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: who}
@@ -124,7 +124,7 @@ func tryServer(ctx context.Context, bin string, who *syscall.Credential, set set
 		args = append(args, "-c", setting)
 	}
 	// Without a context: the server outlives the test that happened to be the first.
-	shell := exec.Command("/bin/sh", args...) //nolint:gosec,noctx // a fixed text, our own folder
+	shell := exec.Command("/bin/sh", args...)
 	shell.Dir = dir
 	// A process group of its own: Ctrl-C in the terminal must not end the one that cleans up.
 	shell.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}

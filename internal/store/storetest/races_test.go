@@ -115,7 +115,7 @@ func TestOneOutcomeWins(t *testing.T) {
 			}
 			nodes[i].Clock.Advance(now.Sub(nodes[i].Clock.Now()))
 			if i > 0 { // the yes and the new password have the longest way to the lock
-				head[i] = rand.N(12 * time.Millisecond) //nolint:gosec // spreads the start of a race, protects nothing
+				head[i] = rand.N(12 * time.Millisecond)
 			}
 		}
 		errs := storetest.Parallel(len(all), func(i int) error {
