@@ -83,10 +83,9 @@ func closeAccount(ctx context.Context, tx *Tx, now time.Time, id string) error {
 		`UPDATE guarded_actions SET device = '', area = '' WHERE account_id = $1`,
 		`DELETE FROM phone_slots WHERE code_id IN (SELECT id FROM codes WHERE account_id = $1 AND state = 'live')`,
 	} {
-		if _, err := tx.Exec(ctx, forget, id); err != nil {
+		if err := tx.ExecAny(ctx, forget, id); err != nil {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $2 WHERE account_id = $1 AND state = 'live'`, id, Micros(now))
-	return err
+	return tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $2 WHERE account_id = $1 AND state = 'live'`, id, Micros(now))
 }

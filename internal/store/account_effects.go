@@ -41,9 +41,8 @@ func applyAccountEffect(ctx context.Context, tx *Tx, now time.Time, e effect.Eff
 		return purgePendingAccount(ctx, tx, now, e.Account)
 	case effect.ConfirmPhone:
 		// Only a phone that is still the account's own is confirmed; another one is nobody's mistake.
-		_, err := tx.Exec(ctx, `UPDATE accounts SET phone_confirmed_at = $1
+		return tx.ExecAny(ctx, `UPDATE accounts SET phone_confirmed_at = $1
 			WHERE id = $2 AND phone_current AND (phone_confirmed_at IS NULL OR phone_confirmed_at < $1)`, Micros(e.At), e.Account)
-		return err
 	case effect.ChangePhone:
 		return changePhone(ctx, tx, now, e)
 	case effect.LosePhone:
@@ -68,8 +67,7 @@ func purgePendingAccount(ctx context.Context, tx *Tx, now time.Time, accountID s
 	if err := keepGuards(ctx, tx, accountID); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM totp WHERE account_id = $1 AND confirmed_at IS NULL`, accountID)
-	return err
+	return tx.ExecAny(ctx, `DELETE FROM totp WHERE account_id = $1 AND confirmed_at IS NULL`, accountID)
 }
 
 // endSessions locks the account first, as every new sign-in and session does: whatever began before
@@ -79,22 +77,21 @@ func endSessions(ctx context.Context, tx *Tx, now time.Time, e effect.EndSession
 		return err
 	}
 	// The codes on their way to what ends here end with it.
-	if _, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $1 WHERE state = 'live' AND bound IN
+	if err := tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $1 WHERE state = 'live' AND bound IN
 		(SELECT id FROM sessions WHERE account_id = $2 AND ended_at IS NULL AND id <> $3
 		UNION ALL SELECT id FROM sign_ins WHERE account_id = $2 AND state = 'pending')`, Micros(now), e.Account, e.Except); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE sessions SET ended_at = $1, ended_why = $2, version = version + 1
+	if err := tx.ExecAny(ctx, `UPDATE sessions SET ended_at = $1, ended_why = $2, version = version + 1
 		WHERE account_id = $3 AND ended_at IS NULL AND id <> $4`, Micros(now), e.Why, e.Account, e.Except); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE sign_ins SET state = 'ended', version = version + 1
+	if err := tx.ExecAny(ctx, `UPDATE sign_ins SET state = 'ended', version = version + 1
 		WHERE account_id = $1 AND state = 'pending'`, e.Account); err != nil {
 		return err
 	}
 	if !e.Devices {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE devices SET ended_at = $1 WHERE account_id = $2 AND ended_at IS NULL`, Micros(now), e.Account)
-	return err
+	return tx.ExecAny(ctx, `UPDATE devices SET ended_at = $1 WHERE account_id = $2 AND ended_at IS NULL`, Micros(now), e.Account)
 }

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"context"
 	"database/sql"
-	"fmt"
 	"strconv"
 
 	"doverie/internal/effect"
@@ -26,13 +24,10 @@ func (a addresses) on(via effect.Channel) string {
 	return ""
 }
 
-// addressesOf reads the current addresses of accounts. A phone that is not current belongs to
+// addressesRead reads the current addresses of accounts. A phone that is not current belongs to
 // somebody else, an e-mail that is not verified may: neither is ever written to (DOMAIN §2).
 // An account that does not exist is not in the result.
-func addressesOf(ctx context.Context, q Querier, accountIDs []string) (map[string]addresses, error) {
-	if len(accountIDs) == 0 {
-		return map[string]addresses{}, nil
-	}
+func addressesRead(found map[string]addresses, accountIDs []string) read {
 	in := ""
 	args := make([]any, len(accountIDs))
 	for i, id := range accountIDs {
@@ -42,16 +37,13 @@ func addressesOf(ctx context.Context, q Querier, accountIDs []string) (map[strin
 		in += "$" + strconv.Itoa(i+1)
 		args[i] = id
 	}
-	rows, err := Collect(scanAddresses)(q.Query(ctx, `SELECT id, phone, phone_current, email, email_verified_at, locale
-		FROM accounts WHERE id IN (`+in+`)`, args...))
-	if err != nil {
-		return nil, fmt.Errorf("store: addresses: %w", err)
-	}
-	found := make(map[string]addresses, len(rows))
-	for _, r := range rows {
-		found[r.id] = r.addresses
-	}
-	return found, nil
+	return read{`SELECT id, phone, phone_current, email, email_verified_at, locale FROM accounts WHERE id IN (` + in + `)`, args, func(rows Rows) error {
+		all, err := Collect(scanAddresses)(rows, nil)
+		for _, r := range all {
+			found[r.id] = r.addresses
+		}
+		return err
+	}}
 }
 
 type accountAddresses struct {

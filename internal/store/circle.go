@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 	"unicode/utf8"
 
@@ -73,94 +72,131 @@ func (t *Trust) facts(r factRow, now time.Time) (trust.Facts, error) {
 	return f, nil
 }
 
-// circle reads everything around one principal. An empty principal is nobody: a decoy's circle, which
-// asks the same questions of the database as anybody's.
-func (t *Trust) circle(ctx context.Context, q Querier, now time.Time, principal string, around trust.Around) (trust.Circle, error) {
-	c := trust.Circle{Now: now}
-	if err := t.readPrincipal(ctx, q, principal, &c); err != nil {
-		return c, err
-	}
-	if err := t.readLinks(ctx, q, principal, around.Link, &c); err != nil {
-		return c, err
-	}
-	if err := t.readPending(ctx, q, principal, around, &c); err != nil {
-		return c, err
-	}
+// whose names the principal of a circle, as SQL that finds him from $1: the id of the account, or of what
+// is known of his circle. Whose a link, a request or a recovery is never changes, so that every
+// statement may ask for itself; nothing has to be read before the lock.
+type whose struct{ principal, id string }
+
+func whoseCircle(around trust.Around) (whose, error) {
 	switch {
-	case around.Link != "" && c.Link.ID == "",
-		around.Approval != "" && c.Approval.ID == "",
-		(around.Recovery != "" || around.Action != "") && c.Subject == nil:
-		return c, notFound()
+	case around.Principal != "":
+		return whose{`CAST($1 AS TEXT)`, around.Principal}, nil
+	case around.Link != "":
+		return whose{`(SELECT principal_id FROM links WHERE id = $1)`, around.Link}, nil
+	case around.Approval != "":
+		return whose{`(SELECT principal_id FROM approvals WHERE id = $1)`, around.Approval}, nil
+	case around.Recovery != "":
+		return whose{`(SELECT account_id FROM recoveries WHERE id = $1)`, around.Recovery}, nil // NULL: a decoy, a circle of nobody
+	case around.Action != "":
+		return whose{`(SELECT account_id FROM guarded_actions WHERE id = $1)`, around.Action}, nil
 	}
+	return whose{}, notFound()
+}
+
+// circle reads everything around one principal, after it has run first: the lock, or nothing. All of it
+// goes to PostgreSQL together. A recovery of nobody is a decoy, whose circle asks the same questions of the
+// database as anybody's.
+func (t *Trust) circle(ctx context.Context, q Querier, now time.Time, of whose, around trust.Around, first ...read) (trust.Circle, error) {
+	c := trust.Circle{Now: now}
+	var found gathered
+	reads := append(first, t.principalRead(of, &c, &found))
+	reads = append(reads, t.linkReads(of, around.Link, &c, &found)...)
+	reads = append(reads, pendingReads(of, around, &found)...)
 	if around.Guards {
-		if err := readGuards(ctx, q, principal, &c); err != nil {
-			return c, err
-		}
+		reads = append(reads, guardsRead(of, &c))
 	}
 	if around.Newcomer != "" {
-		return c, t.readNewcomer(ctx, q, principal, around.Newcomer, &c)
+		reads = append(reads, t.newcomerRead(of, around.Newcomer, &c))
+	}
+	if err := readAll(ctx, q, reads...); err != nil {
+		return c, err
+	}
+	found.links(around.Link, &c)
+	found.pending(around, &c)
+	switch {
+	case around.Principal != "" && !found.principal,
+		around.Link != "" && c.Link.ID == "",
+		around.Approval != "" && c.Approval.ID == "",
+		(around.Recovery != "" || around.Action != "") && c.Subject == nil,
+		around.Newcomer != "" && c.Newcomer.Facts.Account == "":
+		return c, notFound()
 	}
 	return c, nil
 }
 
-func (t *Trust) readPrincipal(ctx context.Context, q Querier, principal string, c *trust.Circle) error {
-	var r factRow
-	var locked, hold, frozen, contactAt sql.NullInt64
-	var email sql.NullString
+// gathered is what the reads of a circle found, before it is put together.
+type gathered struct {
+	principal  bool
+	allLinks   []trust.Link
+	contacts   []trust.Facts
+	approvals  []trust.Approval
+	recoveries []recovery.Recovery
+	actions    []trust.Action
+}
+
+// one makes a read of at most one row.
+func one(scan func(row func(...any) error) error, query string, args ...any) read {
+	return read{query, args, func(rows Rows) error {
+		if !rows.Next() {
+			return rows.Err()
+		}
+		return scan(rows.Scan)
+	}}
+}
+
+func (t *Trust) principalRead(of whose, c *trust.Circle, found *gathered) read {
 	day, week := Micros(c.Now.Add(-24*time.Hour)), Micros(c.Now.Add(-7*24*time.Hour))
-	err := q.QueryRow(ctx, `SELECT `+factColumns+`, a.quorum, a.recovery_locked_until, a.hold_until, a.frozen_at,
+	return one(func(row func(...any) error) error {
+		var r factRow
+		var locked, hold, frozen, contactAt sql.NullInt64
+		var email sql.NullString
+		err := row(append(r.targets(), &c.Quorum, &locked, &hold, &frozen, &email, &c.Asks, &c.Attempts, &contactAt)...)
+		if err != nil {
+			return err
+		}
+		found.principal = true
+		c.LockedUntil, c.HoldUntil = FromNullMicros(locked), FromNullMicros(hold)
+		c.Email, c.ContactChangedAt = email.String, FromNullMicros(contactAt)
+		c.PhoneChangedAt, c.PasswordChangedAt = FromNullMicros(r.phoneAt), r.passwordChanged()
+		c.FactorChangedAt, c.RecoveredAt = FromNullMicros(r.factorAt), FromNullMicros(r.recAt)
+		if account.State(r.state) == account.Frozen {
+			c.FrozenAt = FromNullMicros(frozen)
+		}
+		c.Principal, err = t.facts(r, c.Now)
+		return err
+	}, `SELECT `+factColumns+`, a.quorum, a.recovery_locked_until, a.hold_until, a.frozen_at,
 			CASE WHEN a.email_verified_at IS NOT NULL THEN a.email END,
 			(SELECT COUNT(DISTINCT p.object_id) FROM approvals p WHERE p.principal_id = a.id AND p.action = 'recovery' AND p.asked_at > $2),
 			(SELECT COUNT(r.id) FROM recoveries r WHERE r.account_id = a.id AND r.proven_at > $3),
 			(SELECT MAX(CASE WHEN l.ended_at IS NOT NULL THEN l.ended_at ELSE l.accepted_at END) FROM links l
 				WHERE l.principal_id = a.id AND l.accepted_at IS NOT NULL)
-		FROM accounts a WHERE a.id = $1`, principal, day, week).
-		Scan(append(r.targets(), &c.Quorum, &locked, &hold, &frozen, &email, &c.Asks, &c.Attempts, &contactAt)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		if principal == "" {
-			return nil
-		}
-		return notFound()
-	}
-	if err != nil {
-		return err
-	}
-	c.LockedUntil, c.HoldUntil = FromNullMicros(locked), FromNullMicros(hold)
-	c.Email, c.ContactChangedAt = email.String, FromNullMicros(contactAt)
-	c.PhoneChangedAt, c.PasswordChangedAt = FromNullMicros(r.phoneAt), r.passwordChanged()
-	c.FactorChangedAt, c.RecoveredAt = FromNullMicros(r.factorAt), FromNullMicros(r.recAt)
-	if account.State(r.state) == account.Frozen {
-		c.FrozenAt = FromNullMicros(frozen)
-	}
-	c.Principal, err = t.facts(r, c.Now)
-	return err
+		FROM accounts a WHERE a.id = `+of.principal, of.id, day, week)
 }
 
-// readLinks reads the principal's guarding links and unanswered invitations, and the one asked for
+// linkReads read the principal's guarding links and unanswered invitations, and the one asked for
 // whatever its state, with the contact's facts where there is a contact.
-func (t *Trust) readLinks(ctx context.Context, q Querier, principal, wanted string, c *trust.Circle) error {
-	links, err := Collect(scanLink)(q.Query(ctx, `SELECT `+linkColumns+` FROM links l WHERE l.id = $2
-			OR (l.principal_id = $1 AND l.state IN ('invited', 'active', 'suspended', 'leaving'))
-		ORDER BY l.accepted_at, l.id`, principal, wanted))
-	if err != nil {
-		return err
+func (t *Trust) linkReads(of whose, wanted string, c *trust.Circle, found *gathered) []read {
+	return []read{
+		into(&found.allLinks, scanLink, `SELECT `+linkColumns+` FROM links l WHERE l.id = $2
+				OR (l.principal_id = `+of.principal+` AND l.state IN ('invited', 'active', 'suspended', 'leaving'))
+			ORDER BY l.accepted_at, l.id`, of.id, wanted),
+		into(&found.contacts, func(row func(...any) error) (trust.Facts, error) {
+			var r factRow
+			if err := row(r.targets()...); err != nil {
+				return trust.Facts{}, err
+			}
+			return t.facts(r, c.Now)
+		}, `SELECT `+factColumns+` FROM accounts a WHERE a.id IN
+			(SELECT contact_id FROM links WHERE principal_id = `+of.principal+` AND state IN ('active', 'suspended', 'leaving'))`, of.id),
 	}
-	contacts, err := Collect(func(row func(...any) error) (trust.Facts, error) {
-		var r factRow
-		if err := row(r.targets()...); err != nil {
-			return trust.Facts{}, err
-		}
-		return t.facts(r, c.Now)
-	})(q.Query(ctx, `SELECT `+factColumns+` FROM accounts a WHERE a.id IN
-		(SELECT contact_id FROM links WHERE principal_id = $1 AND state IN ('active', 'suspended', 'leaving'))`, principal))
-	if err != nil {
-		return err
-	}
-	of := make(map[string]trust.Facts, len(contacts))
-	for _, f := range contacts {
+}
+
+func (g *gathered) links(wanted string, c *trust.Circle) {
+	of := make(map[string]trust.Facts, len(g.contacts))
+	for _, f := range g.contacts {
 		of[f.Account] = f
 	}
-	for _, l := range links {
+	for _, l := range g.allLinks {
 		if l.ID == wanted {
 			c.Link = l
 		}
@@ -171,79 +207,74 @@ func (t *Trust) readLinks(ctx context.Context, q Querier, principal, wanted stri
 			c.Guardians = append(c.Guardians, trust.Guardian{Link: l, Contact: of[l.Contact]})
 		}
 	}
-	return nil
 }
 
-// readPending reads the open recoveries and actions of the principal with their approvals, and the
-// one asked for whatever its state.
-func (t *Trust) readPending(ctx context.Context, q Querier, principal string, around trust.Around, c *trust.Circle) error {
+// pendingReads read the open recoveries and actions of the principal with their approvals, and the
+// one asked for whatever its state: by its own id ($2), or by the request about it ($3).
+func pendingReads(of whose, around trust.Around, found *gathered) []read {
 	wanted := around.Recovery + around.Action
-	approvals, err := Collect(scanApproval)(q.Query(ctx, `SELECT `+approvalColumns+` FROM approvals p WHERE p.id = $2 OR p.object_id = $3 OR p.object_id IN
-		(SELECT id FROM recoveries WHERE account_id = $1 AND state IN ('awaiting_contact', 'approved', 'verified')
-		UNION ALL SELECT id FROM guarded_actions WHERE account_id = $1 AND state IN ('waiting', 'approved')) ORDER BY p.id`,
-		principal, around.Approval, wanted))
-	if err != nil {
-		return err
+	return []read{
+		into(&found.approvals, scanApproval, `SELECT `+approvalColumns+` FROM approvals p WHERE p.object_id IN (SELECT CAST($2 AS TEXT)
+				UNION ALL SELECT object_id FROM approvals WHERE id = $3
+				UNION ALL SELECT id FROM recoveries WHERE account_id = `+of.principal+` AND state IN ('awaiting_contact', 'approved', 'verified')
+				UNION ALL SELECT id FROM guarded_actions WHERE account_id = `+of.principal+` AND state IN ('waiting', 'approved'))
+			ORDER BY p.id`, of.id, wanted, around.Approval),
+		into(&found.recoveries, scanRecovery, `SELECT `+recoveryColumns+` FROM recoveries WHERE id IN (SELECT CAST($2 AS TEXT)
+				UNION ALL SELECT object_id FROM approvals WHERE id = $3
+				UNION ALL SELECT id FROM recoveries WHERE account_id = `+of.principal+` AND state IN ('awaiting_contact', 'approved', 'verified'))
+			ORDER BY id`, of.id, wanted, around.Approval),
+		into(&found.actions, scanAction, `SELECT `+actionColumns+` FROM guarded_actions WHERE id IN (SELECT CAST($2 AS TEXT)
+				UNION ALL SELECT object_id FROM approvals WHERE id = $3
+				UNION ALL SELECT id FROM guarded_actions WHERE account_id = `+of.principal+` AND state IN ('waiting', 'approved'))
+			ORDER BY id`, of.id, wanted, around.Approval),
 	}
-	for _, a := range approvals {
+}
+
+func (g *gathered) pending(around trust.Around, c *trust.Circle) {
+	wanted := around.Recovery + around.Action
+	for _, a := range g.approvals {
 		if a.ID == around.Approval {
-			c.Approval = a
-			wanted = a.Object
+			c.Approval, wanted = a, a.Object
 		}
-	}
-	recoveries, err := Collect(scanRecovery)(q.Query(ctx, `SELECT `+recoveryColumns+` FROM recoveries WHERE id = $2
-		OR (account_id = $1 AND state IN ('awaiting_contact', 'approved', 'verified')) ORDER BY id`, principal, wanted))
-	if err != nil {
-		return err
-	}
-	actions, err := Collect(scanAction)(q.Query(ctx, `SELECT `+actionColumns+` FROM guarded_actions WHERE id = $2
-		OR (account_id = $1 AND state IN ('waiting', 'approved')) ORDER BY id`, principal, wanted))
-	if err != nil {
-		return err
 	}
 	add := func(p trust.Parent, open bool) {
 		if p.ActionID() == wanted {
 			c.Subject = p
 		}
-		if !open && p.ActionID() != wanted {
+		if !open {
 			return
 		}
 		pending := trust.Pending{Action: p}
-		for _, a := range approvals {
+		for _, a := range g.approvals {
 			if a.Object == p.ActionID() {
 				pending.Approvals = append(pending.Approvals, a)
 			}
 		}
-		if open {
-			c.Pending = append(c.Pending, pending)
-		}
+		c.Pending = append(c.Pending, pending)
 	}
-	for _, r := range recoveries {
+	for _, r := range g.recoveries {
 		add(r, r.Open())
 	}
-	for _, a := range actions {
+	for _, a := range g.actions {
 		add(a, a.State == trust.Waiting || a.State == trust.ActionApproved)
 	}
-	return nil
 }
 
-// readNewcomer reads the facts of the person who answers an invitation.
-func (t *Trust) readNewcomer(ctx context.Context, q Querier, principal, newcomer string, c *trust.Circle) error {
-	var r factRow
-	n := &c.Newcomer
-	err := q.QueryRow(ctx, `SELECT `+factColumns+`, a.name_hash, CASE WHEN a.phone_current THEN a.phone_hash END,
-			(SELECT COUNT(l.id) FROM links l WHERE l.contact_id = a.id AND l.state IN ('active', 'suspended', 'leaving')),
-			EXISTS (SELECT 1 FROM invitation_blocks b WHERE b.contact_id = a.id AND b.principal_id = $2)
-		FROM accounts a WHERE a.id = $1`, newcomer, principal).
-		Scan(append(r.targets(), &n.NameHash, &n.PhoneHash, &n.Principals, &n.Blocked)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return notFound()
-	}
-	if err != nil {
+// newcomerRead reads the facts of the person who answers an invitation.
+func (t *Trust) newcomerRead(of whose, newcomer string, c *trust.Circle) read {
+	return one(func(row func(...any) error) error {
+		var r factRow
+		n := &c.Newcomer
+		err := row(append(r.targets(), &n.NameHash, &n.PhoneHash, &n.Principals, &n.Blocked)...)
+		if err != nil {
+			return err
+		}
+		n.Facts, err = t.facts(r, c.Now)
 		return err
-	}
-	n.Facts, err = t.facts(r, c.Now)
-	return err
+	}, `SELECT `+factColumns+`, a.name_hash, CASE WHEN a.phone_current THEN a.phone_hash END,
+			(SELECT COUNT(l.id) FROM links l WHERE l.contact_id = a.id AND l.state IN ('active', 'suspended', 'leaving')),
+			EXISTS (SELECT 1 FROM invitation_blocks b WHERE b.contact_id = a.id AND b.principal_id = `+of.principal+`)
+		FROM accounts a WHERE a.id = $2`, of.id, newcomer)
 }
 
 // Both kinds of parents are known here.

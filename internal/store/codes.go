@@ -40,7 +40,7 @@ func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) e
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $3 WHERE purpose = $1 AND bound = $2 AND state = 'live'`,
+	if err := tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $3 WHERE purpose = $1 AND bound = $2 AND state = 'live'`,
 		c.Purpose, c.Bound, Micros(now)); err != nil {
 		return err
 	}
@@ -93,23 +93,19 @@ func otherLive() error {
 // useCode burns a live code, once. The slot goes first: the same order as in issueCode, so that the
 // two cannot wait for each other.
 func useCode(ctx context.Context, tx *Tx, now time.Time, id string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM phone_slots WHERE code_id = $1`, id); err != nil {
+	if err := tx.ExecAny(ctx, `DELETE FROM phone_slots WHERE code_id = $1`, id); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `UPDATE codes SET state = 'used', ended_at = $2 WHERE id = $1 AND state = 'live' AND expires_at > $2`, id, Micros(now))
-	if err == nil && n != 1 {
-		return fault.New(fault.Conflict, "fault.code.used", nil).Because(ErrGuard)
-	}
-	return err
+	return tx.execOneOr(ctx, fault.New(fault.Conflict, "fault.code.used", nil).Because(ErrGuard),
+		`UPDATE codes SET state = 'used', ended_at = $2 WHERE id = $1 AND state = 'live' AND expires_at > $2`, id, Micros(now))
 }
 
 // dropCodes ends every live code of the object.
 func dropCodes(ctx context.Context, tx *Tx, now time.Time, bound string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM phone_slots WHERE code_id IN (SELECT id FROM codes WHERE bound = $1 AND state = 'live')`, bound); err != nil {
+	if err := tx.ExecAny(ctx, `DELETE FROM phone_slots WHERE code_id IN (SELECT id FROM codes WHERE bound = $1 AND state = 'live')`, bound); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE codes SET state = 'dropped', ended_at = $2 WHERE bound = $1 AND state = 'live'`, bound, Micros(now))
-	return err
+	return tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $2 WHERE bound = $1 AND state = 'live'`, bound, Micros(now))
 }
 
 // CodeRow is a stored one-time code.

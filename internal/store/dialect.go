@@ -28,6 +28,10 @@ type dialect struct {
 	// It differs because a SQLite transaction of ours is alone from its first statement
 	// (BEGIN IMMEDIATE) and has no such clause.
 	forUpdate string
+
+	// pipelines says that the statements of a transaction go together where they can.
+	// It differs because PostgreSQL is a journey away and SQLite is a function call.
+	pipelines bool
 }
 
 func sqliteDialect() dialect {
@@ -38,6 +42,7 @@ func postgresDialect() dialect {
 	return dialect{
 		name: "postgres", goose: goose.DialectPostgres,
 		claimLock: " FOR UPDATE SKIP LOCKED", forUpdate: " FOR UPDATE",
+		pipelines: true,
 	}
 }
 

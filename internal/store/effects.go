@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"doverie/internal/audit"
 	"doverie/internal/effect"
 )
 
@@ -86,13 +87,27 @@ func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time
 	if err := changeTimers(ctx, tx, b.timers); err != nil {
 		return err
 	}
-	if err := putMessages(ctx, tx, now, b.sends); err != nil {
-		return err
-	}
 	if err := putNotices(ctx, tx, now, b.notices); err != nil {
 		return err
 	}
-	return appendEvents(ctx, tx, act, now, policyVersion, b.records)
+	// Addresses and the audit head are asked together: the head's row is locked from here to the commit,
+	// and nothing after it waits for anybody.
+	known := map[string]addresses{}
+	var head audit.Head
+	var reads []read
+	if to := addressees(b.sends); len(to) > 0 {
+		reads = append(reads, addressesRead(known, to))
+	}
+	if len(b.records) > 0 {
+		reads = append(reads, headRead(tx, &head))
+	}
+	if err := readAll(ctx, tx, reads...); err != nil {
+		return err
+	}
+	if err := putMessages(ctx, tx, now, b.sends, known); err != nil {
+		return err
+	}
+	return appendEvents(ctx, tx, act, now, policyVersion, b.records, head)
 }
 
 // putNotices queues what relying parties have to be told.
@@ -108,8 +123,7 @@ func putNotices(ctx context.Context, tx *Tx, now time.Time, notices []effect.Tel
 		}
 		args = append(args, id, n.Account, n.What, Micros(now))
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO system_notices (id, account_id, what, at) VALUES `+places(len(notices), 4), args...)
-	return err
+	return tx.ExecAny(ctx, `INSERT INTO system_notices (id, account_id, what, at) VALUES `+places(len(notices), 4), args...)
 }
 
 func newID() (string, error) {

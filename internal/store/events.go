@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -14,15 +15,11 @@ import (
 
 const sealHead = "audit head"
 
-// appendEvents writes the events of a transaction to the end of the chain. The head's row is the
-// lock: whoever writes events next waits for our commit, so call this last.
-func appendEvents(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, records []effect.Record) error {
+// appendEvents writes the events of a transaction to the end of the chain, behind the head that
+// headRead has locked.
+func appendEvents(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, records []effect.Record, head audit.Head) error {
 	if len(records) == 0 {
 		return nil
-	}
-	head, err := lockHead(ctx, tx)
-	if err != nil {
-		return err
 	}
 	before := head.Seq
 	var events, subjects []any
@@ -41,11 +38,11 @@ func appendEvents(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			subjects = append(subjects, e.Seq, pos, subject)
 		}
 	}
-	if _, err = tx.Exec(ctx, `INSERT INTO events (`+eventColumns+`) VALUES `+places(len(records), 13), events...); err != nil {
+	if err := tx.ExecAny(ctx, `INSERT INTO events (`+eventColumns+`) VALUES `+places(len(records), 13), events...); err != nil {
 		return err
 	}
 	if len(subjects) > 0 {
-		if _, err = tx.Exec(ctx, `INSERT INTO event_subjects (seq, pos, account_id) VALUES `+places(len(subjects)/3, 3), subjects...); err != nil {
+		if err := tx.ExecAny(ctx, `INSERT INTO event_subjects (seq, pos, account_id) VALUES `+places(len(subjects)/3, 3), subjects...); err != nil {
 			return err
 		}
 	}
@@ -77,12 +74,18 @@ func cleanFacts(facts map[string]string) map[string]string {
 	return cleaned
 }
 
-func lockHead(ctx context.Context, tx *Tx) (audit.Head, error) {
-	var hash []byte
-	var head audit.Head
-	err := tx.QueryRow(ctx, `SELECT seq, hash FROM audit_head WHERE id = 1`+tx.ForUpdate()).Scan(&head.Seq, &hash)
-	copy(head.Hash[:], hash)
-	return head, err
+// headRead reads and locks the head of the chain. Its row is the lock: whoever writes events next waits
+// for our commit, so ask it last.
+func headRead(tx *Tx, head *audit.Head) read {
+	return read{`SELECT seq, hash FROM audit_head WHERE id = 1` + tx.ForUpdate(), nil, func(rows Rows) error {
+		if !rows.Next() {
+			return cmp.Or(rows.Err(), sql.ErrNoRows)
+		}
+		var hash []byte
+		err := rows.Scan(&head.Seq, &hash)
+		copy(head.Hash[:], hash)
+		return err
+	}}
 }
 
 const eventColumns = `seq, at, kind, object, actor, actor_id, office, area, device, request_id, policy, facts, hash`

@@ -19,9 +19,8 @@ func scanGuard(row func(...any) error) (trust.Guard, error) {
 	return g, err
 }
 
-func readGuards(ctx context.Context, q Querier, principal string, c *trust.Circle) (err error) {
-	c.Guards, err = Collect(scanGuard)(q.Query(ctx, `SELECT `+guardColumns+` FROM guards WHERE account_id = $1`, principal))
-	return err
+func guardsRead(of whose, c *trust.Circle) read {
+	return into(&c.Guards, scanGuard, `SELECT `+guardColumns+` FROM guards WHERE account_id = `+of.principal, of.id)
 }
 
 func writeGuard(ctx context.Context, tx *Tx, g trust.Guard) error {
@@ -35,9 +34,8 @@ func writeGuard(ctx context.Context, tx *Tx, g trust.Guard) error {
 
 // keepGuards stops every guard of the account from falling. The timer finds it on, and is done.
 func keepGuards(ctx context.Context, tx *Tx, accountID string) error {
-	_, err := tx.Exec(ctx, `UPDATE guards SET state = 'on', off_at = NULL, version = version + 1
+	return tx.ExecAny(ctx, `UPDATE guards SET state = 'on', off_at = NULL, version = version + 1
 		WHERE account_id = $1 AND state = 'falling'`, accountID)
-	return err
 }
 
 // tellGuardians turns one notice for all contacts into a message for each of them.

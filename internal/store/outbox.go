@@ -24,25 +24,26 @@ const (
 // codeArg is the argument that makes a message one that carries a code.
 const codeArg = "code"
 
-// putMessages writes one row for each channel that the addressee really has. A row with the same key
-// and channel stays as it is: the message was asked for already.
-func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send) error {
-	var accounts []string
+// addressees are the accounts that messages go to.
+func addressees(sends []effect.Send) (accounts []string) {
 	for _, m := range sends {
 		if m.To != "" || m.Nobody { // nobody's address is looked for like anybody's
 			accounts = append(accounts, cmp.Or(m.To, m.Key))
 		}
 	}
-	known, err := addressesOf(ctx, tx, accounts)
-	if err != nil {
-		return err
-	}
+	return accounts
+}
+
+// putMessages writes one row for each channel that the addressee really has. A row with the same key
+// and channel stays as it is: the message was asked for already.
+func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send, known map[string]addresses) error {
 	var rows []any
 	for _, m := range sends {
 		own, ok := known[m.To]
 		if m.To != "" && !ok {
 			return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: message %s for an account that does not exist", m.Kind))
 		}
+		var err error
 		if rows, err = messageRows(tx.s.keys, now, m, own, rows); err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send
 		return nil
 	}
 	const columns = 16
-	_, err = tx.Exec(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
+	err := tx.ExecAny(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
 			created_at, due_at, not_after, state, attempt, done_at) VALUES `+places(len(rows)/columns, columns)+`
 		ON CONFLICT (key, channel) DO NOTHING`, rows...)
 	tx.wake = tx.wake || err == nil
@@ -158,11 +159,10 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, owner string, 
 // endHopeless ends, without delivering, what came too late, and what carries a code and may have
 // been delivered by a worker that died.
 func endHopeless(ctx context.Context, tx *Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE outbox SET state = CASE WHEN state = 'leased' THEN 'unknown' ELSE 'expired' END,
+	return tx.ExecAny(ctx, `UPDATE outbox SET state = CASE WHEN state = 'leased' THEN 'unknown' ELSE 'expired' END,
 			owner = NULL, lease_until = NULL, done_at = $1, address = NULL, args = NULL
 		WHERE done_at IS NULL AND ((state = 'pending' AND not_after < $1)
 			OR (state = 'leased' AND lease_until <= $1 AND (carries_code = TRUE OR not_after < $1)))`, Micros(now))
-	return err
 }
 
 type messageRow struct {

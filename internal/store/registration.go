@@ -82,8 +82,7 @@ func writeLinks(ctx context.Context, tx *Tx, now time.Time, c account.Change) er
 }
 
 func endEmailLinks(ctx context.Context, tx *Tx, now time.Time, accountID string) error {
-	_, err := tx.Exec(ctx, `UPDATE email_links SET ended_at = $1 WHERE account_id = $2 AND ended_at IS NULL`, Micros(now), accountID)
-	return err
+	return tx.ExecAny(ctx, `UPDATE email_links SET ended_at = $1 WHERE account_id = $2 AND ended_at IS NULL`, Micros(now), accountID)
 }
 
 const importColumns = `file_hash, name, last_line, accepted, rejected, started_at, updated_at, done_at, version`

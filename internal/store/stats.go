@@ -17,7 +17,8 @@ type Stats struct {
 // Statements is the number of SQL statements sent, without BEGIN and COMMIT.
 func (s *Stats) Statements() int64 { return s.statements.Load() }
 
-// RoundTrips is Statements with BEGIN, COMMIT and ROLLBACK.
+// RoundTrips is how often an answer of the database was waited for, BEGIN, COMMIT and ROLLBACK included.
+// On PostgreSQL several statements go together; on SQLite each is one.
 func (s *Stats) RoundTrips() int64 { return s.trips.Load() }
 
 // Commits is the number of committed transactions.
@@ -47,7 +48,7 @@ func (s *Store) each(ctx context.Context, count func(*Stats)) {
 }
 
 func (s *Store) countStatement(ctx context.Context) {
-	s.each(ctx, func(c *Stats) { c.statements.Add(1); c.trips.Add(1) })
+	s.each(ctx, func(c *Stats) { c.statements.Add(1) })
 }
 
 func (s *Store) countRows(ctx context.Context, n int64) {

@@ -21,7 +21,7 @@ func changeTimers(ctx context.Context, tx *Tx, changes []timerChange) error {
 	}
 	if len(set) > 0 {
 		// The generation moves, so that a worker who has the old timer in his hands cannot remove the new one.
-		if _, err := tx.Exec(ctx, `INSERT INTO timers (kind, object, due_at, generation, state, attempt) VALUES `+places(len(set)/6, 6)+`
+		if err := tx.ExecAny(ctx, `INSERT INTO timers (kind, object, due_at, generation, state, attempt) VALUES `+places(len(set)/6, 6)+`
 			ON CONFLICT (kind, object) DO UPDATE SET due_at = excluded.due_at, generation = timers.generation + 1,
 				state = 'pending', attempt = 0, owner = NULL, lease_until = NULL, problem = NULL`, set...); err != nil {
 			return err
@@ -36,7 +36,7 @@ func changeTimers(ctx context.Context, tx *Tx, changes []timerChange) error {
 			}
 			where.WriteString(`(kind = $` + strconv.Itoa(i) + ` AND object = $` + strconv.Itoa(i+1) + `)`)
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM timers WHERE `+where.String(), remove...); err != nil {
+		if err := tx.ExecAny(ctx, `DELETE FROM timers WHERE `+where.String(), remove...); err != nil {
 			return err
 		}
 	}

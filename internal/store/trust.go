@@ -38,15 +38,12 @@ func notFound() error { return fault.New(fault.NotFound, "fault.not_found", nil)
 
 // Decide implements trust.Circles: lock, read, decide, write, in one transaction.
 func (t *Trust) Decide(ctx context.Context, act effect.Act, around trust.Around, decide func(trust.Circle) (trust.Outcome, error)) error {
-	principal, err := t.principalOf(ctx, around)
+	of, err := whoseCircle(around)
 	if err != nil {
 		return err
 	}
 	return t.s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		if err := lockCircle(ctx, tx, principal, around.Newcomer); err != nil {
-			return err
-		}
-		c, err := t.circle(ctx, tx, tx.Now(), principal, around)
+		c, err := t.circle(ctx, tx, tx.Now(), of, around, lockCircle(tx, of, around.Newcomer))
 		if err != nil {
 			return err
 		}
@@ -60,59 +57,28 @@ func (t *Trust) Decide(ctx context.Context, act effect.Act, around trust.Around,
 
 // Look implements trust.Circles.
 func (t *Trust) Look(ctx context.Context, around trust.Around) (c trust.Circle, err error) {
-	principal, err := t.principalOf(ctx, around)
+	of, err := whoseCircle(around)
 	if err != nil {
 		return trust.Circle{}, err
 	}
 	err = t.s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
-		c, err = t.circle(ctx, q, t.now(), principal, around)
+		c, err = t.circle(ctx, q, t.now(), of, around)
 		return err
 	})
 	return c, err
 }
 
-// principalOf finds whose circle is meant. The answer never changes, so it is read before the lock.
-func (t *Trust) principalOf(ctx context.Context, around trust.Around) (string, error) {
-	if around.Principal != "" {
-		return around.Principal, nil
-	}
-	var query, id string
-	switch {
-	case around.Link != "":
-		query, id = `SELECT principal_id FROM links WHERE id = $1`, around.Link
-	case around.Approval != "":
-		query, id = `SELECT principal_id FROM approvals WHERE id = $1`, around.Approval
-	case around.Recovery != "":
-		query, id = `SELECT account_id FROM recoveries WHERE id = $1`, around.Recovery
-	case around.Action != "":
-		query, id = `SELECT account_id FROM guarded_actions WHERE id = $1`, around.Action
-	default:
-		return "", notFound()
-	}
-	var principal sql.NullString // NULL: a decoy, a circle of nobody
-	err := t.s.Read(ctx, func(ctx context.Context, q Querier) error {
-		return q.QueryRow(ctx, query, id).Scan(&principal)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", notFound()
-	}
-	return principal.String, err
-}
-
 // lockCircle locks the accounts a decision looks at, in one order for everybody. It is a statement of
 // its own: what is read after it is what the winner before us has committed. A decision that joins
 // what it locks would read the other tables as they were before it waited.
-func lockCircle(ctx context.Context, tx *Tx, principal, newcomer string) error {
-	rows, err := tx.Query(ctx, `SELECT id FROM accounts WHERE id = $1 OR id = $2
-		OR id IN (SELECT contact_id FROM links WHERE principal_id = $1 AND state IN ('active', 'suspended', 'leaving'))
-		ORDER BY id`+tx.ForUpdate(), principal, newcomer)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() { // only their locks are wanted
-	}
-	return rows.Err()
+func lockCircle(tx *Tx, of whose, newcomer string) read {
+	return read{`SELECT id FROM accounts WHERE id IN (SELECT ` + of.principal + ` UNION ALL SELECT CAST($2 AS TEXT)
+			UNION ALL SELECT contact_id FROM links WHERE principal_id = ` + of.principal + ` AND state IN ('active', 'suspended', 'leaving'))
+		ORDER BY id` + tx.ForUpdate(), []any{of.id, newcomer}, func(rows Rows) error {
+		for rows.Next() {
+		}
+		return rows.Err()
+	}}
 }
 
 // CountTry implements trust.Codes.

@@ -13,11 +13,12 @@ var _ trust.Views = (*Trust)(nil)
 func (t *Trust) LinksOf(ctx context.Context, accountID string) ([]trust.LinkView, error) {
 	var rows []trust.LinkRow
 	err := t.s.Read(ctx, func(ctx context.Context, q Querier) error {
-		links, err := Collect(scanLink)(q.Query(ctx, `SELECT `+linkColumns+` FROM links l WHERE l.principal_id = $1 OR l.contact_id = $1`, accountID))
-		if err != nil {
-			return err
-		}
-		people, err := t.peopleOf(ctx, q, `SELECT contact_id FROM links WHERE principal_id = $1 UNION SELECT principal_id FROM links WHERE contact_id = $1`, accountID)
+		var links []trust.Link
+		var people map[string]trust.Facts
+		err := readAll(ctx, q,
+			into(&links, scanLink, `SELECT `+linkColumns+` FROM links l WHERE l.principal_id = $1 OR l.contact_id = $1`, accountID),
+			t.peopleRead(&people, t.now(), `SELECT contact_id FROM links WHERE principal_id = $1 UNION SELECT principal_id FROM links WHERE contact_id = $1`, accountID),
+		)
 		if err != nil {
 			return err
 		}
@@ -34,21 +35,22 @@ func (t *Trust) LinksOf(ctx context.Context, accountID string) ([]trust.LinkView
 	return trust.LinkViews(accountID, rows), err
 }
 
-// peopleOf reads the facts of the accounts whose ids the query gives for one parameter.
-func (t *Trust) peopleOf(ctx context.Context, q Querier, ids, param string, more ...any) (map[string]trust.Facts, error) {
-	now := t.now()
-	all, err := Collect(func(row func(...any) error) (trust.Facts, error) {
-		var r factRow
-		if err := row(r.targets()...); err != nil {
-			return trust.Facts{}, err
+// peopleRead reads the facts of the accounts whose ids the query gives.
+func (t *Trust) peopleRead(of *map[string]trust.Facts, now time.Time, ids string, args ...any) read {
+	return read{`SELECT ` + factColumns + ` FROM accounts a WHERE a.id IN (` + ids + `)`, args, func(rows Rows) error {
+		all, err := Collect(func(row func(...any) error) (trust.Facts, error) {
+			var r factRow
+			if err := row(r.targets()...); err != nil {
+				return trust.Facts{}, err
+			}
+			return t.facts(r, now)
+		})(rows, nil)
+		*of = make(map[string]trust.Facts, len(all))
+		for _, f := range all {
+			(*of)[f.Account] = f
 		}
-		return t.facts(r, now)
-	})(q.Query(ctx, `SELECT `+factColumns+` FROM accounts a WHERE a.id IN (`+ids+`)`, append([]any{param}, more...)...))
-	of := make(map[string]trust.Facts, len(all))
-	for _, f := range all {
-		of[f.Account] = f
-	}
-	return of, err
+		return err
+	}}
 }
 
 func (t *Trust) now() time.Time { return t.s.now().Truncate(time.Microsecond) }
@@ -57,21 +59,21 @@ func (t *Trust) now() time.Time { return t.s.now().Truncate(time.Microsecond) }
 func (t *Trust) InvitationsFor(ctx context.Context, accountID string) (views []trust.InvitationView, err error) {
 	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
 		c := trust.Circle{Now: t.now()}
-		if err := t.readNewcomer(ctx, q, "", accountID, &c); err != nil {
-			return err
+		var links []trust.Link
+		var senders map[string]trust.Facts
+		var blocked []string
+		const meant = `phone_hash = (SELECT CASE WHEN phone_current THEN phone_hash END FROM accounts WHERE id = $1) AND state = 'invited'`
+		err := readAll(ctx, q,
+			t.newcomerRead(whose{`CAST($1 AS TEXT)`, ""}, accountID, &c),
+			into(&links, scanLink, `SELECT `+linkColumns+` FROM links l WHERE `+meant, accountID),
+			t.peopleRead(&senders, c.Now, `SELECT principal_id FROM links WHERE `+meant, accountID),
+			into(&blocked, func(row func(...any) error) (id string, err error) { err = row(&id); return id, err },
+				`SELECT principal_id FROM invitation_blocks WHERE contact_id = $1`, accountID),
+		)
+		if err == nil && c.Newcomer.Facts.Account == "" {
+			err = notFound()
 		}
-		links, err := Collect(scanLink)(q.Query(ctx, `SELECT `+linkColumns+` FROM links l
-			WHERE l.phone_hash = $1 AND l.state = 'invited'`, c.Newcomer.PhoneHash))
 		if err != nil || len(links) == 0 {
-			return err
-		}
-		senders, err := t.peopleOf(ctx, q, `SELECT principal_id FROM links WHERE phone_hash = (SELECT phone_hash FROM accounts WHERE id = $1) AND state = 'invited'`, accountID)
-		if err != nil {
-			return err
-		}
-		blocked, err := Collect(func(row func(...any) error) (id string, err error) { return id, row(&id) })(
-			q.Query(ctx, `SELECT principal_id FROM invitation_blocks WHERE contact_id = $1`, accountID))
-		if err != nil {
 			return err
 		}
 		no := make(map[string]bool, len(blocked))
@@ -93,12 +95,13 @@ func (t *Trust) ApprovalsOf(ctx context.Context, contact string) (views []trust.
 	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
 		now := t.now()
 		since := Micros(now.Add(-trust.ApprovalHistory))
-		all, err := Collect(scanApproval)(q.Query(ctx, `SELECT `+approvalColumns+` FROM approvals p
-			WHERE p.contact_id = $1 AND (p.decided_at IS NULL OR p.asked_at > $2)`, contact, since))
-		if err != nil {
-			return err
-		}
-		people, err := t.peopleOf(ctx, q, `SELECT principal_id FROM approvals WHERE contact_id = $1 AND (decided_at IS NULL OR asked_at > $2)`, contact, since)
+		var all []trust.Approval
+		var people map[string]trust.Facts
+		err := readAll(ctx, q,
+			into(&all, scanApproval, `SELECT `+approvalColumns+` FROM approvals p
+				WHERE p.contact_id = $1 AND (p.decided_at IS NULL OR p.asked_at > $2)`, contact, since),
+			t.peopleRead(&people, now, `SELECT principal_id FROM approvals WHERE contact_id = $1 AND (decided_at IS NULL OR asked_at > $2)`, contact, since),
+		)
 		if err != nil {
 			return err
 		}

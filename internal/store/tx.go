@@ -25,14 +25,15 @@ const (
 
 // Querier reads: a transaction, or the reader pool.
 type Querier interface {
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+	Query(ctx context.Context, query string, args ...any) (Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) Row
+	readAll(ctx context.Context, reads []read) error
 }
 
 // Tx is one transaction. It belongs to one goroutine.
 type Tx struct {
 	s    *Store
-	tx   *sql.Tx
+	run  carrier
 	now  time.Time
 	wake bool // a message or a timer was written
 }
@@ -43,40 +44,68 @@ type inTxKey struct{}
 func (t *Tx) Now() time.Time { return t.now }
 
 // Exec runs a statement and returns how many rows it changed.
-func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	t.s.countStatement(ctx)
-	res, err := t.tx.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = t.send(ctx, query, args, func(changed int64) error {
+		n = changed
+		return nil
+	})
+	if err == nil {
+		err = t.run.flush(ctx)
 	}
-	n, err := res.RowsAffected()
-	t.s.countRows(ctx, n)
 	return n, err
 }
 
-// ExecOne runs a guarded statement. Unless exactly one row changed it returns a Conflict fault with
-// ErrGuard inside, and the transaction must be given up.
+// ExecAny runs a statement that may change any number of rows. On PostgreSQL it goes with the next
+// statement that has to be answered, and its error shows there, or at the commit.
+func (t *Tx) ExecAny(ctx context.Context, query string, args ...any) error {
+	return t.send(ctx, query, args, func(int64) error { return nil })
+}
+
+// ExecOne runs a guarded statement. Unless exactly one row changed, the transaction ends in a Conflict
+// fault with ErrGuard inside: here, or on PostgreSQL where the next answer is read, at the latest
+// before the commit.
 func (t *Tx) ExecOne(ctx context.Context, query string, args ...any) error {
-	n, err := t.Exec(ctx, query, args...)
-	if err == nil && n != 1 {
-		return conflict()
-	}
-	return err
+	return t.execOneOr(ctx, conflict(), query, args...)
+}
+
+// execOneOr is ExecOne with another word for whoever lost.
+func (t *Tx) execOneOr(ctx context.Context, lost error, query string, args ...any) error {
+	return t.send(ctx, query, args, func(n int64) error {
+		if n != 1 {
+			return lost
+		}
+		return nil
+	})
+}
+
+func (t *Tx) send(ctx context.Context, query string, args []any, done func(int64) error) error {
+	t.s.countStatement(ctx)
+	return t.run.exec(ctx, sent{query, args, func(n int64) error {
+		t.s.countRows(ctx, n)
+		return done(n)
+	}})
 }
 
 // Query reads inside the transaction. Close the rows before the next statement.
-func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (t *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	t.s.countStatement(ctx)
-	return t.tx.QueryContext(ctx, query, args...)
+	return t.run.query(ctx, query, args)
 }
 
 // QueryRow reads one row inside the transaction.
-func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	t.s.countStatement(ctx)
+func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
 	if !strings.HasPrefix(query, "SELECT") { // it writes its one row and answers
 		t.s.countRows(ctx, 1)
 	}
-	return t.tx.QueryRowContext(ctx, query, args...)
+	rows, err := t.Query(ctx, query, args...)
+	return oneRow{rows, err}
+}
+
+func (t *Tx) readAll(ctx context.Context, reads []read) error {
+	for range reads {
+		t.s.countStatement(ctx)
+	}
+	return t.run.flush(ctx, reads...)
 }
 
 // ForUpdate is the suffix of a SELECT whose rows must not change before the commit.
@@ -84,14 +113,44 @@ func (t *Tx) ForUpdate() string { return t.s.d.forUpdate }
 
 type pool struct{ s *Store }
 
-func (p pool) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p pool) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	p.s.countStatement(ctx)
-	return p.s.read.QueryContext(ctx, query, args...)
+	p.s.countTrip(ctx)
+	return p.s.read.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes
 }
 
-func (p pool) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+func (p pool) QueryRow(ctx context.Context, query string, args ...any) Row {
 	p.s.countStatement(ctx)
+	p.s.countTrip(ctx)
 	return p.s.read.QueryRowContext(ctx, query, args...)
+}
+
+func (p pool) readAll(ctx context.Context, reads []read) error {
+	if !p.s.d.pipelines {
+		for _, r := range reads {
+			rows, err := p.Query(ctx, r.query, r.args...)
+			if err != nil {
+				return err
+			}
+			if err = errors.Join(r.take(rows), rows.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	conn, err := p.s.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // returns it to the pool
+	pg, err := raw(conn)
+	if err != nil {
+		return err
+	}
+	for range reads {
+		p.s.countStatement(ctx)
+	}
+	return (&pipeline{s: p.s, conn: pg, begun: true}).flush(ctx, reads...) // begun: no transaction is wanted
 }
 
 // Read runs do outside a transaction. It may run several times when a connection breaks.
@@ -178,26 +237,28 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), txLimit)
 	defer cancel()
 
-	s.countTrip(ctx)
-	sqlTx, err := conn.BeginTx(steady, nil)
+	run, err := s.begin(ctx, steady, conn)
 	if err != nil {
 		c := classify(err)
 		broken = c == classNewConn || c == classLost
 		return fmt.Errorf("store: begin: %w", err), c != classOther
 	}
-	tx := &Tx{s: s, tx: sqlTx, now: s.now().UTC().Truncate(time.Microsecond)}
+	tx := &Tx{s: s, run: run, now: s.now().UTC().Truncate(time.Microsecond)}
 	err = do(context.WithValue(ctx, inTxKey{}, true), tx)
+	if err == nil {
+		err = run.flush(ctx) // every guard has answered after this
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	s.countTrip(ctx)
 	if err != nil {
-		rollback := sqlTx.Rollback()
+		rollback := run.rollback(steady)
 		c := classify(err)
 		broken = c == classNewConn || c == classLost || (rollback != nil && !errors.Is(rollback, sql.ErrTxDone))
 		return err, c == classAgain || c == classNewConn || c == classLost
 	}
-	if err = sqlTx.Commit(); err != nil {
+	if err = run.commit(steady); err != nil {
 		return s.commitFailed(err, &broken)
 	}
 	s.each(ctx, func(c *Stats) { c.commits.Add(1) })
@@ -205,6 +266,17 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 		s.wakeUp()
 	}
 	return nil, false
+}
+
+// begin begins a transaction, or on PostgreSQL makes the first statement do it.
+func (s *Store) begin(ctx, steady context.Context, conn *sql.Conn) (carrier, error) {
+	if s.d.pipelines {
+		pg, err := raw(conn)
+		return &pipeline{s: s, conn: pg}, err
+	}
+	s.countTrip(ctx)
+	tx, err := conn.BeginTx(steady, nil)
+	return direct{s, tx}, err
 }
 
 // commitFailed sorts a failed COMMIT. An answer of the database is certain: it was not committed.
@@ -238,8 +310,8 @@ func (s *Store) wakeUp() {
 // Collect reads every row with scan and closes the rows. It takes the results of Query as they are:
 //
 //	links, err := Collect(scanLink)(tx.Query(ctx, `SELECT …`, id))
-func Collect[T any](scan func(row func(...any) error) (T, error)) func(*sql.Rows, error) ([]T, error) {
-	return func(rows *sql.Rows, err error) ([]T, error) {
+func Collect[T any](scan func(row func(...any) error) (T, error)) func(Rows, error) ([]T, error) {
+	return func(rows Rows, err error) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}

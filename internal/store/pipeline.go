@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// Rows is the answer to a query. Close it before the next statement of the transaction (Collect does).
+type Rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
+}
+
+// Row is the answer to a query that gives one row: sql.ErrNoRows when there is none.
+type Row interface{ Scan(dest ...any) error }
+
+// read is one question among several that are asked together; take reads every row of the answer.
+type read struct {
+	query string
+	args  []any
+	take  func(Rows) error
+}
+
+// into makes a read that collects every row into all.
+func into[T any](all *[]T, scan func(row func(...any) error) (T, error), query string, args ...any) read {
+	return read{query, args, func(rows Rows) (err error) {
+		*all, err = Collect(scan)(rows, nil)
+		return err
+	}}
+}
+
+// sent is a statement whose answer is only how many rows it changed; done judges that.
+type sent struct {
+	query string
+	args  []any
+	done  func(n int64) error
+}
+
+// carrier is one transaction as an engine runs it.
+type carrier interface {
+	// exec runs a statement, now or together with the next one that has to be answered.
+	exec(ctx context.Context, s sent) error
+	// flush runs what waits, and asks all the reads.
+	flush(ctx context.Context, reads ...read) error
+	// query runs what waits and asks one question, whose rows the caller reads.
+	query(ctx context.Context, query string, args []any) (Rows, error)
+	commit(ctx context.Context) error
+	rollback(ctx context.Context) error
+}
+
+// direct is a transaction that runs each statement at once: SQLite, which is no journey away.
+type direct struct {
+	s  *Store
+	tx *sql.Tx
+}
+
+func (d direct) exec(ctx context.Context, s sent) error {
+	d.s.countTrip(ctx)
+	res, err := d.tx.ExecContext(ctx, s.query, s.args...)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	return s.done(n)
+}
+
+func (d direct) flush(ctx context.Context, reads ...read) error {
+	for _, r := range reads {
+		rows, err := d.query(ctx, r.query, r.args)
+		if err != nil {
+			return err
+		}
+		if err = errors.Join(r.take(rows), rows.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d direct) query(ctx context.Context, query string, args []any) (Rows, error) {
+	d.s.countTrip(ctx)
+	return d.tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes
+}
+
+func (d direct) commit(context.Context) error   { return d.tx.Commit() }
+func (d direct) rollback(context.Context) error { return d.tx.Rollback() }
+
+// pipeline is a transaction of PostgreSQL in few round trips: a statement that only has to hold waits for
+// the next one that has to be answered, and all go together, BEGIN with the first. The order is kept, each
+// statement sees what was committed before it began, as ever (READ COMMITTED), and nothing is committed
+// before every guard has answered. An error shows when the statements go: what do returned nil for may fail
+// a little later, and the transaction with it.
+type pipeline struct {
+	s       *Store
+	conn    *pgx.Conn
+	waiting []sent
+	begun   bool
+}
+
+// raw is pgx's connection under a connection of database/sql, which its holder has to himself.
+func raw(conn *sql.Conn) (pg *pgx.Conn, err error) {
+	err = conn.Raw(func(driver any) error {
+		std, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("store: a connection of type %T", driver)
+		}
+		pg = std.Conn()
+		return nil
+	})
+	return pg, err
+}
+
+func (p *pipeline) exec(_ context.Context, s sent) error {
+	p.waiting = append(p.waiting, s)
+	return nil
+}
+
+// send sends everything that waits, and the queries behind it, and reads the answers up to the queries'.
+func (p *pipeline) send(ctx context.Context, queries ...read) (pgx.BatchResults, error) {
+	var batch pgx.Batch
+	if !p.begun {
+		batch.Queue("begin")
+	}
+	for _, s := range p.waiting {
+		batch.Queue(s.query, s.args...)
+	}
+	for _, q := range queries {
+		batch.Queue(q.query, q.args...)
+	}
+	begins, waiting := !p.begun, p.waiting
+	p.begun, p.waiting = true, nil
+	p.s.countTrip(ctx)
+	answers := p.conn.SendBatch(ctx, &batch)
+	var err error
+	if begins {
+		if _, err = answers.Exec(); err != nil {
+			err = fmt.Errorf("store: begin: %w", err)
+		}
+	}
+	for i := 0; err == nil && i < len(waiting); i++ {
+		tag, failed := answers.Exec()
+		if err = failed; err == nil {
+			err = waiting[i].done(tag.RowsAffected())
+		}
+	}
+	if err != nil {
+		_ = answers.Close() // the rest of the answers; the first error is the one that counts
+		return nil, err
+	}
+	return answers, nil
+}
+
+func (p *pipeline) flush(ctx context.Context, reads ...read) error {
+	if len(p.waiting)+len(reads) == 0 {
+		return nil
+	}
+	answers, err := p.send(ctx, reads...)
+	if err != nil {
+		return err
+	}
+	for _, r := range reads {
+		if err = takeFrom(answers, r); err != nil {
+			break
+		}
+	}
+	if closed := answers.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+func takeFrom(answers pgx.BatchResults, r read) error {
+	rows, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if err = r.take(pgRows{rows, nil}); err != nil {
+		return err
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+func (p *pipeline) query(ctx context.Context, query string, args []any) (Rows, error) {
+	answers, err := p.send(ctx, read{query: query, args: args})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		_ = answers.Close() // it would say the same
+		return nil, err
+	}
+	return pgRows{rows, answers}, nil
+}
+
+func (p *pipeline) commit(ctx context.Context) error {
+	if !p.begun {
+		return nil // nothing was asked of the database
+	}
+	tag, err := p.conn.Exec(ctx, "commit", pgx.QueryExecModeSimpleProtocol)
+	if err == nil && tag.String() != "COMMIT" {
+		return fmt.Errorf("store: the database answered a commit with %q", tag)
+	}
+	return err
+}
+
+func (p *pipeline) rollback(ctx context.Context) error {
+	if !p.begun {
+		return nil
+	}
+	_, err := p.conn.Exec(ctx, "rollback", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// pgRows are the rows of one query of a batch; with the batch closes, when they are its last.
+type pgRows struct {
+	pgx.Rows
+
+	batch pgx.BatchResults
+}
+
+// Close gives the connection back to the transaction.
+func (r pgRows) Close() error {
+	r.Rows.Close()
+	if r.batch == nil {
+		return r.Rows.Err()
+	}
+	return r.batch.Close()
+}
+
+// oneRow is the first row of a query, or why there is none.
+type oneRow struct {
+	rows Rows
+	err  error
+}
+
+// Scan reads the row and closes the query.
+func (o oneRow) Scan(dest ...any) error {
+	if o.err != nil {
+		return o.err
+	}
+	defer o.rows.Close() // after an error it would say the same, after success it is closed already
+	if !o.rows.Next() {
+		if err := o.rows.Err(); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	if err := o.rows.Scan(dest...); err != nil {
+		return err
+	}
+	return o.rows.Close()
+}
+
+// readAll asks several questions: of PostgreSQL in one round trip.
+func readAll(ctx context.Context, q Querier, reads ...read) error {
+	return q.readAll(ctx, reads)
+}
