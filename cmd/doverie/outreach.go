@@ -22,6 +22,7 @@ import (
 
 type outreachCommand struct {
 	Check outreachCheckCommand `cmd:"" help:"Compare a published text with the source text; name what is missing, drifted or dangerous."`
+	Kit   outreachKitCommand   `cmd:"" help:"Make everything one organisation needs: texts, posters, leaflet, screen, banners."`
 	Text  outreachTextCommand  `cmd:"" help:"Print the source text."`
 }
 

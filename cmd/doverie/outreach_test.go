@@ -76,3 +76,27 @@ func TestOutreachCheck(t *testing.T) {
 		t.Errorf("text: exit %d, %s", code, out)
 	}
 }
+
+func TestOutreachKit(t *testing.T) {
+	dir := t.TempDir()
+	org, broken, out := filepath.Join(dir, "org.toml"), filepath.Join(dir, "broken.toml"), filepath.Join(dir, "kit")
+	for name, content := range map[string]string{org: "id = \"x\"\nname = \"МФЦ\"\n", broken: "id = \"X\"\nname = \"МФЦ\"\nlogo = \"../../etc/passwd\"\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, says, errs := exit(t, "outreach", "kit", "-org", org, "-out", out, "-bleed"); code != exitDone || !strings.Contains(says, "files") {
+		t.Fatalf("exit %d: %s%s", code, says, errs)
+	}
+	for _, name := range []string{"poster-a3.pdf", "SHA256SUMS", "screen-1920x1080.png", "sms-1.txt"} {
+		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if code, _, errs := exit(t, "outreach", "kit", "-org", broken, "-out", out); code != exitFailed || !strings.Contains(errs, "logo: the file does not open") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if code, _, errs := exit(t, "outreach", "kit", "-org", org, "-out", dir); code != exitFailed || !strings.Contains(errs, "something else") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
