@@ -61,7 +61,10 @@ func FuzzAnswer(f *testing.F) {
 // signed is what a signature covers: everything else of an answer may be written in many ways.
 func signed(answer []byte) string {
 	var a struct {
-		Response struct{ ClientDataJSON, AuthenticatorData string }
+		Response struct {
+			ClientDataJSON    string `json:"clientDataJSON"`
+			AuthenticatorData string `json:"authenticatorData"`
+		} `json:"response"`
 	}
 	if json.Unmarshal(answer, &a) != nil {
 		return ""

@@ -20,7 +20,7 @@ type judge struct {
 
 func newJudge(m *model) *judge {
 	j := &judge{Judge: invariants.NewJudge(truth{m})}
-	j.seen = j.Judge.Seen
+	j.seen = j.Seen
 	m.watch = func(c commit) {
 		j.last = c
 		done := invariants.Commit{Act: c.act, Effects: c.effects}
@@ -28,16 +28,16 @@ func newJudge(m *model) *judge {
 			done.Rows = append(done.Rows, invariants.Row{Object: row.object, Before: row.before, After: row.after})
 		}
 		j.Commit(done)
-		j.broken = append(j.broken, j.Judge.Broken...)
-		j.Judge.Broken = nil
+		j.broken = append(j.broken, j.Broken...)
+		j.Broken = nil
 	}
 	return j
 }
 
 func (j *judge) fault(invariant, format string, args ...any) {
-	j.Fault(invariant, format, args...)
-	j.broken = append(j.broken, j.Judge.Broken...)
-	j.Judge.Broken = nil
+	j.Faultf(invariant, format, args...)
+	j.broken = append(j.broken, j.Broken...)
+	j.Broken = nil
 }
 
 func (j *judge) has(invariant string) bool {

@@ -188,7 +188,7 @@ func (a *actor) contactActs() {
 	stranger := func(what string, err error) {
 		a.told(what, err)
 		if h.id != contact && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid) && !errors.Is(err, errLost) {
-			a.ledger.fault("I9", "%s by a stranger: %v", what, err)
+			a.ledger.faultf("I9", "%s by a stranger: %v", what, err)
 		}
 	}
 	switch k := a.dice.IntN(12); {
@@ -301,7 +301,7 @@ func (a *actor) ownerActs() {
 			err := a.protect.GiveUp(a.ctx, by(h), h.id, id)
 			a.told("give up", err)
 			if of != h.id && !fault.Is(err, fault.NotFound) && !errors.Is(err, errLost) {
-				a.ledger.fault("I9", "a stranger gave up an action: %v", err)
+				a.ledger.faultf("I9", "a stranger gave up an action: %v", err)
 			}
 		}
 	default:
@@ -400,7 +400,7 @@ func (a *actor) newPasswordOf(h *citizen, auth session.Auth, password string) {
 	a.told("change the password", err)
 	switch {
 	case err == nil && !fresh:
-		a.ledger.fault("I1", "the password of %s changed without a step-up", h.given)
+		a.ledger.faultf("I1", "the password of %s changed without a step-up", h.given)
 	case err == nil:
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -481,4 +481,45 @@ func (a *actor) timerAgain() {
 			a.told("a link's timer again", errors.Join(a.links.LapseInvitation(a.ctx, id), a.links.Leave(a.ctx, id), a.links.Review(a.ctx, id)))
 		}
 	}
+}
+
+// race lets another act on the same recovery commit after a service has looked and before it decides (I3).
+func (a *actor) race() {
+	id, account := a.pick(`SELECT id, account_id FROM recoveries WHERE state IN ('awaiting_contact', 'approved', 'verified') ORDER BY started_at DESC LIMIT 6`)
+	if id == "" {
+		a.push()
+		return
+	}
+	h := a.owner(account)
+	acts := []func(){
+		func() { a.told("disown", a.recovery.Disown(a.ctx, by(h), h.id)) },
+		func() { a.told("it was me", a.recovery.WasMe(a.ctx, by(h), h.id)) },
+		func() { a.told("the end of a recovery", a.recovery.Expire(a.ctx, id)) },
+		func() {
+			if asked, contact := a.pick(`SELECT id, contact_id FROM approvals WHERE object_id = $1`, id); asked != "" {
+				a.told("reject", a.decisions.Reject(a.ctx, by(a.owner(contact)), contact, asked, trust.ReasonUnreachable))
+			}
+		},
+	}
+	for _, b := range a.recentBrowsers() {
+		if r, err := a.attempts.Of(a.ctx, secret.HashToken(b.secret)); err == nil && r.ID == id {
+			acts = append(acts,
+				func() { a.pushOn(b.secret, r) },
+				func() { a.pushOn(b.secret, r) },
+				func() { a.told("cancel", a.recovery.Cancel(a.ctx, applicant(1), b.secret)) })
+			break
+		}
+	}
+	set := func(racer func()) {
+		a.ledger.mu.Lock()
+		defer a.ledger.mu.Unlock()
+		a.ledger.between = racer
+	}
+	second := acts[a.dice.IntN(len(acts))]
+	set(func() {
+		a.ledger.saw("race")
+		second()
+	})
+	acts[a.dice.IntN(len(acts))]()
+	set(nil)
 }

@@ -72,8 +72,8 @@ func NewJudge(state State) *Judge {
 	}
 }
 
-// Fault notes that an invariant ("I6") was broken.
-func (j *Judge) Fault(invariant, format string, args ...any) {
+// Faultf notes that an invariant ("I6") was broken.
+func (j *Judge) Faultf(invariant, format string, args ...any) {
 	j.Broken = append(j.Broken, invariant+": "+fmt.Sprintf(format, args...))
 }
 
@@ -109,7 +109,7 @@ func (j *Judge) Commit(c Commit) {
 		case trust.Action:
 			before, _ := row.Before.(trust.Action)
 			if c.Act.Actor == effect.System && before.State != after.State && (after.State == trust.ActionApproved || after.State == trust.ActionDone) {
-				j.Fault("I10", "time alone moved %s to %s", row.Object, after.State)
+				j.Faultf("I10", "time alone moved %s to %s", row.Object, after.State)
 			}
 		}
 	}
@@ -125,14 +125,14 @@ func (j *Judge) Commit(c Commit) {
 // outcome is I3: what is over stays as it is.
 func (j *Judge) outcome(row Row) {
 	if j.ends[row.Object] && !reflect.DeepEqual(stripped(row.Before), stripped(row.After)) {
-		j.Fault("I3", "%s had its outcome and changed again: %v → %v", row.Object, row.Before, row.After)
+		j.Faultf("I3", "%s had its outcome and changed again: %v → %v", row.Object, row.Before, row.After)
 	}
 	over := false
 	switch after := row.After.(type) {
 	case trust.Link:
 		over = after.Over()
 		if kinds := j.Kinds(); row.Before == nil && kinds != "Record Arm Arm" || row.Before == nil && len(j.last.Effects) != 3 {
-			j.Fault("I6", "an invitation did %s", kinds)
+			j.Faultf("I6", "an invitation did %s", kinds)
 		}
 	case trust.Approval:
 		over = after.State == trust.Rejected || after.State == trust.Closed
@@ -199,7 +199,7 @@ func (j *Judge) guarding(account string) int {
 func (j *Judge) approval(c Commit, before any, after trust.Approval) {
 	old, existed := before.(trust.Approval)
 	if existed && (old.Object != after.Object || old.Contact != after.Contact || old.Link != after.Link) {
-		j.Fault("I2", "approval %s moved to another action", after.ID)
+		j.Faultf("I2", "approval %s moved to another action", after.ID)
 	}
 	if after.State != trust.Approved || old.State == trust.Approved {
 		return
@@ -207,10 +207,10 @@ func (j *Judge) approval(c Commit, before any, after trust.Approval) {
 	j.Seen["approved"]++
 	j.valid[after.ID] = j.mayApprove(after.Link)
 	if !j.valid[after.ID] {
-		j.Fault("I1", "approval %s was given by a contact who may not approve", after.ID)
+		j.Faultf("I1", "approval %s was given by a contact who may not approve", after.ID)
 	}
 	if c.Act.Actor == effect.System {
-		j.Fault("I10", "time alone approved %s", after.ID)
+		j.Faultf("I10", "time alone approved %s", after.ID)
 	}
 }
 
@@ -224,16 +224,16 @@ func (j *Judge) recovery(c Commit, before any, after recovery.Recovery) {
 		return
 	}
 	if c.Act.Actor == effect.System {
-		j.Fault("I10", "time alone moved recovery %s to %s", after.ID, after.State)
+		j.Faultf("I10", "time alone moved recovery %s to %s", after.ID, after.State)
 	}
 	if done, ok := j.former[after.Account]; ok && !after.StartedAt.After(done) {
-		j.Fault("I4", "recovery %s began before a completed one and moved to %s", after.ID, after.State)
+		j.Faultf("I4", "recovery %s began before a completed one and moved to %s", after.ID, after.State)
 	}
 	if old.State == recovery.Proving {
 		if n := j.guarding(after.Account); n > 0 {
 			j.needed[after.ID] = max(1, min(n, j.state.Person(after.Account).Quorum))
 			if after.State != recovery.Awaiting {
-				j.Fault("I1", "recovery %s of a guarded account skipped its contacts", after.ID)
+				j.Faultf("I1", "recovery %s of a guarded account skipped its contacts", after.ID)
 			}
 		}
 	}
@@ -254,12 +254,12 @@ func (j *Judge) approvedBy(r recovery.Recovery) {
 		}
 		own++
 		if other := j.used[a.ID]; other != "" {
-			j.Fault("I2", "approval %s opened %s and %s", a.ID, other, r.ID)
+			j.Faultf("I2", "approval %s opened %s and %s", a.ID, other, r.ID)
 		}
 		j.used[a.ID] = r.ID
 	}
 	if own < j.needed[r.ID] {
-		j.Fault("I2", "recovery %s was opened with %d approvals of its own, %d are needed", r.ID, own, j.needed[r.ID])
+		j.Faultf("I2", "recovery %s was opened with %d approvals of its own, %d are needed", r.ID, own, j.needed[r.ID])
 	}
 	j.Seen["opened"]++
 }
@@ -267,7 +267,7 @@ func (j *Judge) approvedBy(r recovery.Recovery) {
 func (j *Judge) completed(c Commit, r recovery.Recovery) {
 	j.Seen["completed"]++
 	if until := j.state.Person(r.Account).LockedUntil; j.state.Now().Before(until) && r.ProvenAt.After(until) {
-		j.Fault("I1", "recovery %s was proven while locked", r.ID)
+		j.Faultf("I1", "recovery %s was proven while locked", r.ID)
 	}
 	ended := false
 	for _, e := range c.Effects {
@@ -276,21 +276,21 @@ func (j *Judge) completed(c Commit, r recovery.Recovery) {
 		}
 	}
 	if !ended {
-		j.Fault("I4", "recovery %s left sessions or remembered devices alive", r.ID)
+		j.Faultf("I4", "recovery %s left sessions or remembered devices alive", r.ID)
 	}
 	for _, l := range j.state.Links() {
 		if l.Principal == r.Account && l.State == trust.Invited {
-			j.Fault("I4", "recovery %s left an invitation alive", r.ID)
+			j.Faultf("I4", "recovery %s left an invitation alive", r.ID)
 		}
 	}
 	for _, a := range j.state.Actions() {
 		if a.Account == r.Account && a.EndedAt.IsZero() {
-			j.Fault("I4", "recovery %s left an action alive", r.ID)
+			j.Faultf("I4", "recovery %s left an action alive", r.ID)
 		}
 	}
 	for _, a := range j.state.Approvals() {
 		if a.Principal == r.Account && a.Undecided() {
-			j.Fault("I4", "recovery %s left an approval alive", r.ID)
+			j.Faultf("I4", "recovery %s left an approval alive", r.ID)
 		}
 	}
 	j.former[r.Account] = j.state.Now()
@@ -310,7 +310,7 @@ func (j *Judge) passwords(c Commit) {
 			}
 		}
 		if by == nil {
-			j.Fault("I1", "the password of %s changed without a recovery", set.Account)
+			j.Faultf("I1", "the password of %s changed without a recovery", set.Account)
 			continue
 		}
 		need := j.needed[by.ID]
@@ -324,7 +324,7 @@ func (j *Judge) passwords(c Commit) {
 			}
 		}
 		if have < need {
-			j.Fault("I1", "the password of %s changed with %d of %d approvals", set.Account, have, need)
+			j.Faultf("I1", "the password of %s changed with %d of %d approvals", set.Account, have, need)
 		}
 		if need > 0 {
 			j.Seen["guarded password"]++
@@ -351,7 +351,7 @@ func (j *Judge) secrecy(c Commit) {
 		case effect.IssueCode:
 			owner = e.Account
 			if len(e.Hash) < 16 {
-				j.Fault("I5", "a code is stored without a keyed hash")
+				j.Faultf("I5", "a code is stored without a keyed hash")
 			}
 			fmt.Fprintf(&text, "%s ", e.Hash)
 		case effect.SetPassword:
@@ -361,9 +361,9 @@ func (j *Judge) secrecy(c Commit) {
 				fmt.Fprintf(&text, "%v ", e.Args) // messages that carry no code must not smuggle one
 			} else {
 				j.Seen["code sent"]++
-				codes = append(codes[:len(codes):len(codes)], e.Args["code"])
+				codes = append(slices.Clip(codes), e.Args["code"])
 				if e.To != owner && !e.Nobody || e.To != "" && e.Nobody || len(e.Via) != 1 {
-					j.Fault("I5", "a code of %q was sent to %q", owner, e.To)
+					j.Faultf("I5", "a code of %q was sent to %q", owner, e.To)
 				}
 			}
 		}
@@ -371,12 +371,12 @@ func (j *Judge) secrecy(c Commit) {
 	s := text.String()
 	for _, found := range sixDigits.FindAllStringSubmatch(s, -1) {
 		if slices.Contains(codes, found[1]) {
-			j.Fault("I5", "a code stands in a row or an event")
+			j.Faultf("I5", "a code stands in a row or an event")
 		}
 	}
 	for _, secret := range known[max(0, len(known)-20):] {
 		if len(secret) > 6 && strings.Contains(s, secret) {
-			j.Fault("I5", "a password or a browser's secret stands in a row or an event")
+			j.Faultf("I5", "a password or a browser's secret stands in a row or an event")
 		}
 	}
 }
@@ -407,7 +407,7 @@ func (j *Judge) history(c Commit) {
 	for object, n := range changes {
 		j.Seen["change"] += n
 		if n != 1 || len(events[object]) != 1 {
-			j.Fault("I7", "%s changed %d times with events %v", object, n, events[object])
+			j.Faultf("I7", "%s changed %d times with events %v", object, n, events[object])
 		}
 	}
 	for object, kinds := range events {
@@ -419,7 +419,7 @@ func (j *Judge) history(c Commit) {
 			issued := kind == "approval.code_sent"
 			counted := (kind == "recovery.approval_counted" || kind == "action.approval_counted") && decided
 			if !issued && !counted {
-				j.Fault("I7", "event %s of %s changed nothing", kind, object)
+				j.Faultf("I7", "event %s of %s changed nothing", kind, object)
 			}
 		}
 	}
@@ -445,7 +445,7 @@ func (j *Judge) onlyOneOpen() {
 	}
 	for what, n := range open {
 		if n > 1 {
-			j.Fault("I3", "%d times %s", n, what)
+			j.Faultf("I3", "%d times %s", n, what)
 		}
 	}
 }

@@ -38,6 +38,7 @@ type ledger struct {
 	passwords  map[string]int  // account → passwords set by a judged commit
 	changed    map[string]bool // accounts whose password was changed by a signed-in session
 	fail       error           // the next decision is lost with this error
+	between    func()          // runs once, after a service has looked and before it decides: the racer
 }
 
 type entry struct {
@@ -153,8 +154,8 @@ func (l *ledger) note(effects []effect.Effect) {
 
 // at finds from the end: what changes is mostly new.
 func at[T any](rows []T, is func(T) bool) int {
-	for i := len(rows) - 1; i >= 0; i-- {
-		if is(rows[i]) {
+	for i, row := range slices.Backward(rows) {
+		if is(row) {
 			return i
 		}
 	}
@@ -178,11 +179,11 @@ func (l *ledger) secret(texts ...string) {
 	l.secrets = append(l.secrets, texts...)
 }
 
-// fault notes a broken invariant that the judge cannot see by itself.
-func (l *ledger) fault(invariant, format string, args ...any) {
+// faultf notes a broken invariant that the judge cannot see by itself.
+func (l *ledger) faultf(invariant, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.judge.Fault(invariant, format, args...)
+	l.judge.Faultf(invariant, format, args...)
 }
 
 func (l *ledger) saw(what string) {
@@ -209,6 +210,13 @@ type watched struct {
 
 // Decide implements trust.Circles.
 func (w watched) Decide(ctx context.Context, act effect.Act, around trust.Around, decide func(trust.Circle) (trust.Outcome, error)) error {
+	w.ledger.mu.Lock()
+	racer := w.ledger.between
+	w.ledger.between = nil
+	w.ledger.mu.Unlock()
+	if racer != nil {
+		racer()
+	}
 	var last *entry
 	err := w.Circles.Decide(ctx, act, around, func(c trust.Circle) (trust.Outcome, error) {
 		if last != nil { // the engine asked for a retry

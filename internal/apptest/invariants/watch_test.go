@@ -42,7 +42,7 @@ func (a *actor) twins() {
 		cookies[i], told[i], effects[i], statements[i] = b, answer(err), a.kinds(), stats.Statements()
 	}
 	if told[0] != told[1] || effects[0] != effects[1] {
-		a.ledger.fault("I6", "start: %s with %s, a decoy %s with %s", told[0], effects[0], told[1], effects[1])
+		a.ledger.faultf("I6", "start: %s with %s, a decoy %s with %s", told[0], effects[0], told[1], effects[1])
 	}
 	if told[0] != "ok" {
 		return
@@ -66,7 +66,7 @@ func (a *actor) twins() {
 			told[i], statements[i] = answer(err)+fmt.Sprintf(" %+v ", v)+answer(errView), stats.Statements()
 		}
 		if told[0] != told[1] {
-			a.ledger.fault("I6", "act %d of a stranger: %s\nof a decoy: %s", step, told[0], told[1])
+			a.ledger.faultf("I6", "act %d of a stranger: %s\nof a decoy: %s", step, told[0], told[1])
 			return
 		}
 		a.Clock.Advance(time.Duration(a.dice.IntN(90)) * time.Second)
@@ -90,9 +90,9 @@ func (a *actor) look() {
 			shown, err := a.decisions.Request(a.ctx, h.id, id)
 			switch {
 			case h.id != contact && !fault.Is(err, fault.NotFound):
-				a.ledger.fault("I9", "a stranger reads a request: %v", err)
+				a.ledger.faultf("I9", "a stranger reads a request: %v", err)
 			case h.id == contact && err != nil:
-				a.ledger.fault("I9", "the contact cannot read his request: %v", err)
+				a.ledger.faultf("I9", "the contact cannot read his request: %v", err)
 			case h.id == contact:
 				a.ledger.saw("looked")
 				a.hidden("a request", shown, a.owner(principal))
@@ -106,13 +106,13 @@ func (a *actor) look() {
 	b := some[a.dice.IntN(len(some))].secret
 	v, err := a.recovery.View(a.ctx, b)
 	if err != nil {
-		a.ledger.fault("I9", "the applicant's page: %v", err)
+		a.ledger.faultf("I9", "the applicant's page: %v", err)
 	}
 	for _, h := range a.folk {
 		a.hidden("the applicant's page", v, h, h.id)
 	}
 	if over := !v.EndedAt.IsZero(); (v.State == recovery.Proving || over) && (v.Match != "" || len(v.Contacts) > 0) {
-		a.ledger.fault("I9", "the applicant's page shows %q and %q while %s", v.Match, v.Contacts, v.State)
+		a.ledger.faultf("I9", "the applicant's page shows %q and %q while %s", v.Match, v.Contacts, v.State)
 	}
 }
 
@@ -120,7 +120,7 @@ func (a *actor) hidden(what string, shown any, h *citizen, more ...string) {
 	text := fmt.Sprintf("%+v", shown)
 	for _, datum := range append(more, h.phone, h.email, h.snils) {
 		if datum != "" && strings.Contains(text, datum) {
-			a.ledger.fault("I9", "%s shows %s of %s", what, datum, h.given)
+			a.ledger.faultf("I9", "%s shows %s of %s", what, datum, h.given)
 		}
 	}
 }
@@ -142,10 +142,10 @@ func (a *actor) loss() {
 	}
 	a.ledger.saw("lost")
 	if !slices.ContainsFunc(a.said, func(line string) bool { return strings.HasSuffix(line, errLost.Error()) }) {
-		a.ledger.fault("I8", "an act was acknowledged though its commit was lost: %v", a.said)
+		a.ledger.faultf("I8", "an act was acknowledged though its commit was lost: %v", a.said)
 	}
 	if len(a.said) == 1 && !slices.Equal(before, a.versions()) {
-		a.ledger.fault("I8", "a lost commit left something behind: %v", a.said)
+		a.ledger.faultf("I8", "a lost commit left something behind: %v", a.said)
 	}
 }
 
@@ -176,13 +176,13 @@ func (c *city) passwordsJudged(before map[string]string) map[string]string {
 		}
 		own := changed[id]
 		if judged[id] == 0 || !own && !slices.Contains(completed, id) {
-			c.ledger.fault("I1", "the password of %s changed and nobody decided it", id)
+			c.ledger.faultf("I1", "the password of %s changed and nobody decided it", id)
 		}
 		if own {
 			c.ledger.saw("password by its owner")
 		}
 		if ok, _, err := c.hasher.Verify(c.ctx, hash, c.owner(id).password); err != nil || !ok {
-			c.ledger.fault("I8", "the acknowledged password of %s does not work (%v)", id, err)
+			c.ledger.faultf("I8", "the acknowledged password of %s does not work (%v)", id, err)
 		}
 	}
 	return now
@@ -210,7 +210,7 @@ func (c *city) nothingOldWorks() {
 				continue
 			}
 			if _, err := c.sessions.Authenticate(c.ctx, k.token); !fault.Is(err, fault.SignIn) {
-				c.ledger.fault("I4", "a cookie of %s from before the recovery still works: %v", h.given, err)
+				c.ledger.faultf("I4", "a cookie of %s from before the recovery still works: %v", h.given, err)
 			}
 			c.ledger.saw("old cookie")
 		}
@@ -221,7 +221,7 @@ func (c *city) nothingOldWorks() {
 			"action":  `SELECT COUNT(id) FROM guarded_actions WHERE account_id = $1 AND ended_at IS NULL AND started_at <= $2`,
 		} {
 			if n := c.Count(c.t, query, id, at.UnixMicro()); n > 0 {
-				c.ledger.fault("I4", "%d times a %s of %s survived the recovery", n, what, h.given)
+				c.ledger.faultf("I4", "%d times a %s of %s survived the recovery", n, what, h.given)
 			}
 		}
 	}
@@ -231,7 +231,7 @@ func (c *city) nothingOldWorks() {
 func (c *city) checkpoint() {
 	c.ledger.mu.Lock()
 	if len(c.ledger.queue) > 0 {
-		c.ledger.judge.Fault("I8", "%d decisions have no end", len(c.ledger.queue))
+		c.ledger.judge.Faultf("I8", "%d decisions have no end", len(c.ledger.queue))
 	}
 	want := map[string]string{}
 	for _, x := range c.ledger.links {
@@ -254,18 +254,18 @@ func (c *city) checkpoint() {
 		for _, row := range c.rows(3, `SELECT id, state, CAST(version AS TEXT) FROM `+table) {
 			found++
 			if got := row[1] + " " + row[2]; want[table+" "+row[0]] != got {
-				c.ledger.fault("I8", "%s %s is %s, and what was acknowledged is %q", table, row[0], got, want[table+" "+row[0]])
+				c.ledger.faultf("I8", "%s %s is %s, and what was acknowledged is %q", table, row[0], got, want[table+" "+row[0]])
 			}
 		}
 	}
 	if found != len(want) {
-		c.ledger.fault("I8", "%d rows of %d acknowledged ones", found, len(want))
+		c.ledger.faultf("I8", "%d rows of %d acknowledged ones", found, len(want))
 	}
 	if n := c.Count(c.t, `SELECT COUNT(seq) FROM events`); n != records {
-		c.ledger.fault("I7", "%d events are stored, %d were committed", n, records)
+		c.ledger.faultf("I7", "%d events are stored, %d were committed", n, records)
 	}
 	if report, err := c.VerifyEvents(c.ctx); err != nil || !report.Intact() {
-		c.ledger.fault("I7", "the history is not whole: %+v, %v", report, err)
+		c.ledger.faultf("I7", "the history is not whole: %+v, %v", report, err)
 	}
 	for query, what := range map[string]string{
 		`SELECT account_id FROM recoveries WHERE state IN ('awaiting_contact', 'approved', 'verified') GROUP BY account_id HAVING COUNT(id) > 1`: "open recoveries of one account",
@@ -274,7 +274,7 @@ func (c *city) checkpoint() {
 		`SELECT object FROM events WHERE kind = 'approval.approved' GROUP BY object HAVING COUNT(seq) > 1`: "times one approval was given",
 	} {
 		if rows := c.rows(1, query); len(rows) > 0 {
-			c.ledger.fault("I3", "several %s: %v", what, rows)
+			c.ledger.faultf("I3", "several %s: %v", what, rows)
 		}
 	}
 	c.noSecret(secrets)
@@ -306,7 +306,7 @@ func (c *city) noSecret(secrets []string) {
 	held := everything.Bytes()
 	for _, one := range secrets {
 		if len(one) > 6 && bytes.Contains(held, []byte(one)) {
-			c.ledger.fault("I5", "%q stands in the database in the clear", one)
+			c.ledger.faultf("I5", "%q stands in the database in the clear", one)
 		}
 	}
 	c.ledger.saw("secrets looked for")
@@ -323,7 +323,7 @@ func (c *city) passwordsAfterMany(before map[string]string) map[string]string {
 	defer c.ledger.mu.Unlock()
 	for id, hash := range now {
 		if before[id] != hash && c.ledger.passwords[id] == 0 {
-			c.ledger.judge.Fault("I1", "the password of %s changed and nobody decided it", id)
+			c.ledger.judge.Faultf("I1", "the password of %s changed and nobody decided it", id)
 		}
 	}
 	c.ledger.passwords, c.ledger.changed = map[string]int{}, map[string]bool{}
