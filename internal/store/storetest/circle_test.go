@@ -300,8 +300,9 @@ func TestADecoyAnswersLikeAnybody(t *testing.T) {
 		if real != decoy {
 			t.Fatalf("real:  %s\ndecoy: %s", real, decoy)
 		}
-		if n := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE account_id IS NULL`); n != 0 {
-			t.Fatalf("%d messages went to nobody's account", n)
+		// What is written for nobody costs the same and is over at once: nothing of it is kept, nothing is sent.
+		if n := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE account_id IS NULL AND (state <> 'expired' OR args IS NOT NULL OR address IS NOT NULL)`); n != 0 {
+			t.Fatalf("%d messages go to nobody's account", n)
 		}
 	})
 }
