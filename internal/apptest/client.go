@@ -60,6 +60,9 @@ func (w *World) Client() *Client {
 	}}
 }
 
+// Leave closes the client's connections, for tests with more clients than a process may open files.
+func (c *Client) Leave() { c.http.CloseIdleConnections() }
+
 // Cookies are the names and values of the client's cookies.
 func (c *Client) Cookies() map[string]string {
 	base, err := url.Parse(c.w.URL)

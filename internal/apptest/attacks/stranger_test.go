@@ -96,6 +96,7 @@ func (s *strangers) used(phone string) {
 	for range s.Policy.CodesPerPhoneDay {
 		c := s.Client().From(fmt.Sprintf("10.%d.0.1", s.made%250))
 		c.Want(c.Post("/recovery", "identifier", phone), "/recovery/code")
+		c.Leave()
 	}
 	s.Settle()
 }
@@ -305,6 +306,7 @@ func (s *strangers) compare(q question) {
 				after[n] -= rows[n]
 			}
 			page := q.after(clients[i], targets[i])
+			clients[i].Leave()
 			if round < 3 { // warm
 				continue
 			}
