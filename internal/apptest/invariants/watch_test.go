@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/recovery"
 	"doverie/internal/store"
@@ -36,13 +37,20 @@ func (a *actor) twins() {
 	identifiers := []string{[]string{h.phone, h.snils}[a.dice.IntN(2)], "+79990000000"}
 	var cookies, told, effects [2]string
 	var statements [2]int64
+	from := [2]effect.Act{applicant(210), applicant(211)}
+	a.mu.Lock()
+	for i := range from { // networks that nobody came from before: the counters of a network are the stranger's own doing
+		a.made++
+		from[i].Area = fmt.Sprintf("172.%d.%d.0/24", a.made/250, a.made%250)
+	}
+	a.mu.Unlock()
 	for i, identifier := range identifiers {
 		ctx, stats := store.Measured(a.ctx)
-		b, err := a.recovery.Start(ctx, applicant(210+i), identifier, "")
+		b, err := a.recovery.Start(ctx, from[i], identifier, "")
 		cookies[i], told[i], effects[i], statements[i] = b, answer(err), a.kinds(), stats.Statements()
 	}
-	if told[0] != told[1] || effects[0] != effects[1] {
-		a.ledger.faultf("I6", "start: %s with %s, a decoy %s with %s", told[0], effects[0], told[1], effects[1])
+	if told[0] != told[1] || effects[0] != effects[1] || statements[0] != statements[1] {
+		a.ledger.faultf("I6", "start: %s with %s in %d statements, a decoy %s with %s in %d", told[0], effects[0], statements[0], told[1], effects[1], statements[1])
 	}
 	if told[0] != "ok" {
 		return
@@ -56,17 +64,17 @@ func (a *actor) twins() {
 			var err error
 			switch step {
 			case 0:
-				err = a.recovery.Prove(ctx, applicant(210+i), b, "not a code", h.snils)
+				err = a.recovery.Prove(ctx, from[i], b, "not a code", h.snils)
 			case 1:
-				err = a.recovery.SendCode(ctx, applicant(210+i), b, "")
+				err = a.recovery.SendCode(ctx, from[i], b, "")
 			case 2:
-				err = a.recovery.Verify(ctx, applicant(210+i), b, "123456")
+				err = a.recovery.Verify(ctx, from[i], b, "123456")
 			}
 			v, errView := a.recovery.View(a.ctx, b)
 			told[i], statements[i] = answer(err)+fmt.Sprintf(" %+v ", v)+answer(errView), stats.Statements()
 		}
-		if told[0] != told[1] {
-			a.ledger.faultf("I6", "act %d of a stranger: %s\nof a decoy: %s", step, told[0], told[1])
+		if told[0] != told[1] || statements[0] != statements[1] {
+			a.ledger.faultf("I6", "act %d of a stranger, %d statements: %s\nof a decoy, %d statements: %s", step, statements[0], told[0], statements[1], told[1])
 			return
 		}
 		a.Clock.Advance(time.Duration(a.dice.IntN(90)) * time.Second)
