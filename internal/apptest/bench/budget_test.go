@@ -43,6 +43,9 @@ func TestStepsOfARecovery(t *testing.T) {
 		steps := walkOnce(t, engine)
 		for _, s := range steps {
 			limit, known := budget[s.name]
+			if engine == "sqlite" {
+				s.trips = 0 // a function call is no journey
+			}
 			if !known && !*table {
 				t.Errorf("%s: step %q is not in docs/performance.md", engine, s.name)
 			}
