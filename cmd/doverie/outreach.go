@@ -21,9 +21,11 @@ import (
 )
 
 type outreachCommand struct {
-	Check outreachCheckCommand `cmd:"" help:"Compare a published text with the source text; name what is missing, drifted or dangerous."`
-	Kit   outreachKitCommand   `cmd:"" help:"Make everything one organisation needs: texts, posters, leaflet, screen, banners."`
-	Text  outreachTextCommand  `cmd:"" help:"Print the source text."`
+	Check   outreachCheckCommand   `cmd:"" help:"Compare a published text with the source text; name what is missing, drifted or dangerous."`
+	Kit     outreachKitCommand     `cmd:"" help:"Make everything one organisation needs: texts, posters, leaflet, screen, banners."`
+	Batch   outreachBatchCommand   `cmd:"" help:"Make kits, and letters if asked, for a register of organisations; goes on where a run was broken off."`
+	Letters outreachLettersCommand `cmd:"" help:"Make the covering letters to a register of organisations."`
+	Text    outreachTextCommand    `cmd:"" help:"Print the source text."`
 }
 
 type outreachCheckCommand struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,25 +116,47 @@ func (m *maker) texts() []File {
 	}
 }
 
+// pictures are the screen, which bears the organisation's name, and what is the same for all.
 func (m *maker) pictures() ([]File, error) {
-	sheets := map[string]*sheet.Sheet{"screen-1920x1080": m.screen()}
-	for _, size := range bannerSizes {
-		sheets[bannerName(size)] = m.banner(size)
+	m.source.sharedOnce.Do(func() { m.source.shared, m.source.sharedErr = m.sharedPictures() })
+	if m.source.sharedErr != nil {
+		return nil, m.source.sharedErr
 	}
+	screen, base := m.screen(), m.source.sharedBase
+	png, err := screen.PNGOver(base.raster, base.drawn)
+	return append([]File{{"screen-1920x1080.png", png}, {"screen-1920x1080.svg", screen.SVG()}}, m.source.shared...), err
+}
+
+// sheetBase is the part of the screen that does not bear a name, drawn once.
+type sheetBase struct {
+	raster *image.RGBA
+	drawn  int
+}
+
+func (m *maker) sharedPictures() ([]File, error) {
 	code := sheet.New(600, 600, m.source.Landing)
 	if err := code.QR(0, 0, 600, m.source.Landing, sheet.High, true); err != nil {
 		return nil, err
 	}
-	sheets["qr"] = code
-	var files []File
-	for name, s := range sheets {
-		png, err := s.PNG()
+	screen := m.screenBase()
+	m.source.sharedBase = sheetBase{screen.Raster(), screen.Drawn()}
+	files, err := drawn("qr", code)
+	if err != nil {
+		return nil, err
+	}
+	for _, size := range bannerSizes {
+		banner, err := drawn(bannerName(size), m.banner(size))
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, File{name + ".png", png}, File{name + ".svg", s.SVG()})
+		files = append(files, banner...)
 	}
-	return files, nil
+	return files, m.err
+}
+
+func drawn(name string, s *sheet.Sheet) ([]File, error) {
+	png, err := s.PNG()
+	return []File{{name + ".png", png}, {name + ".svg", s.SVG()}}, err
 }
 
 // enlarged is A3 to A4: the square root of two, by the sizes of the paper.

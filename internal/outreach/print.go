@@ -143,7 +143,7 @@ func (m *maker) leaflet() []*sheet.Sheet {
 		outside.Paragraph(in+17, y+5, wide-22, body, m.say(id))
 		y += h + 5
 	}
-	m.officialBelow(outside, in, 112, wide, 48)
+	m.officialBelow(outside, in, 121, wide, 48)
 	outside.Text(in, 200, 2.4, sheet.Regular, quiet, m.source.Version)
 
 	inside := sheet.New(297, 210, m.labels.Title)

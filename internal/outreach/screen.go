@@ -8,8 +8,15 @@ import (
 	"doverie/internal/outreach/sheet"
 )
 
-// screen is for a hall: read from three metres.
+// screen is for a hall, with the organisation's name.
 func (m *maker) screen() *sheet.Sheet {
+	s := m.screenBase()
+	m.sender(s, 96, 976, 1728, 88, ink)
+	return s
+}
+
+// screenBase is the same for everybody: read from three metres.
+func (m *maker) screenBase() *sheet.Sheet {
 	s := sheet.New(1920, 1080, m.labels.Title)
 	s.Fill(sheet.Rect(0, 0, 1920, 1080), blue)
 	s.Paragraph(96, 64, 1200, sheet.Style{Size: 128, Lead: 1.12, Weight: sheet.Bold, Color: white}, m.twoLines())
@@ -31,7 +38,6 @@ func (m *maker) screen() *sheet.Sheet {
 	at = s.Paragraph(1304, at, wide, sheet.Style{Size: sheet.Fit(m.source.Landing, wide-2, 30, sheet.Bold), Lead: 1.6, Weight: sheet.Bold, Color: ink, Center: true}, m.source.Landing)
 	s.Paragraph(1304, at, wide, sheet.Style{Size: 25, Lead: 1.3, Color: ink, Center: true}, m.labels.Type)
 	s.Fill(sheet.Rect(0, 960, 1920, 120), white)
-	m.sender(s, 96, 976, 1728, 88, ink)
 	return s
 }
 

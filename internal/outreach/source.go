@@ -28,10 +28,16 @@ type Source struct {
 	Day        time.Time           `toml:"date"`    // of this version
 	Landing    string              `toml:"landing"` // the official address in full
 	Hosts      []string            `toml:"hosts"`   // official host names, without www
+	Letter     []string            `toml:"letter"`  // paragraphs of the covering letter
 	Statements []Statement         `toml:"statement"`
 	Dangers    []Danger            `toml:"danger"`
 	Labels     map[string]Labels   `toml:"labels"` // by language
 	Forms      map[string][]string `toml:"forms"`  // kind of published text → statements it must contain
+
+	sharedOnce sync.Once
+	shared     []File // pictures that are the same for every organisation
+	sharedBase sheetBase
+	sharedErr  error
 }
 
 // Statement is one thing that the campaign says.

@@ -82,8 +82,9 @@ func Lines(text string, w float64, st Style) []string {
 func words(text string) []string {
 	var out []string
 	bind := false
-	for _, w := range strings.Fields(strings.ReplaceAll(text, "\u00a0", "\u2007")) {
-		w = strings.ReplaceAll(w, "\u2007", "\u00a0")
+	const bound = "\ue000" // stands for a no-break space, which Fields would split at
+	for _, w := range strings.Fields(strings.ReplaceAll(text, "\u00a0", bound)) {
+		w = strings.ReplaceAll(w, bound, "\u00a0")
 		if len(out) > 0 && (bind || w == "—" || w == "–" || w == "→") {
 			out[len(out)-1] += "\u00a0" + w
 		} else {

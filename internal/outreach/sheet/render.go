@@ -109,12 +109,36 @@ func number(v float64) string {
 }
 
 // PNG draws the sheet, one pixel a unit.
-func (s *Sheet) PNG() ([]byte, error) {
+func (s *Sheet) PNG() ([]byte, error) { return s.PNGOver(s.Raster(), len(s.ops)) }
+
+// Raster draws what there is so far, one pixel a unit.
+func (s *Sheet) Raster() *image.RGBA {
 	dst := image.NewRGBA(image.Rect(0, 0, int(s.W), int(s.H)))
 	for i := range dst.Pix {
 		dst.Pix[i] = 0xff
 	}
-	for _, o := range s.ops {
+	s.paint(dst, 0)
+	return dst
+}
+
+// Drawn is how much was drawn so far, for PNGOver.
+func (s *Sheet) Drawn() int { return len(s.ops) }
+
+// PNGOver draws only what follows the first of what was drawn, over a copy of their raster: sheets that differ in little share
+// the rest.
+func (s *Sheet) PNGOver(base *image.RGBA, first int) ([]byte, error) {
+	dst := base
+	if first < len(s.ops) {
+		dst = &image.RGBA{Pix: bytes.Clone(base.Pix), Stride: base.Stride, Rect: base.Rect}
+		s.paint(dst, first)
+	}
+	var b bytes.Buffer
+	err := png.Encode(&b, dst)
+	return b.Bytes(), err
+}
+
+func (s *Sheet) paint(dst *image.RGBA, first int) {
+	for _, o := range s.ops[first:] {
 		switch {
 		case o.picture != nil:
 			box := image.Rect(int(o.x), int(o.y), int(o.x+o.w), int(o.y+o.h))
@@ -125,9 +149,6 @@ func (s *Sheet) PNG() ([]byte, error) {
 			fill(dst, o.path, o.color)
 		}
 	}
-	var b bytes.Buffer
-	err := (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(&b, dst)
-	return b.Bytes(), err
 }
 
 // fill draws a shape inside the smallest box that holds it.
