@@ -116,19 +116,22 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembe
 }
 
 // reach chooses where the account's own codes go: the current phone, else the verified e-mail. to is what
-// codes are counted by.
+// codes are counted by; empty: nowhere, because a phone that is not current may be a stranger's by now (T06).
 func reach(o Owner) (channel effect.Channel, to string) {
-	if !o.PhoneCurrent && o.Email != "" {
+	switch {
+	case o.PhoneCurrent:
+		return effect.SMS, o.Phone
+	case o.Email != "":
 		return effect.Email, o.Email
 	}
-	return effect.SMS, o.Phone
+	return effect.SMS, ""
 }
 
 // nobody is what a code is counted by that goes to nobody: no phone, and never the same twice.
 func nobody(recoveryID string) string { return "nobody:" + recoveryID }
 
-// makeCode makes the code of the present step. For a decoy, and for a phone that has been sent too
-// many today, it is a code that goes to nobody: the rows are the same, and the applicant is not told.
+// makeCode makes the code of the present step. For a decoy, for an owner who cannot be reached, and for a phone
+// that has been sent too many today, it is a code that goes to nobody: the rows are the same, and the applicant is not told.
 func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner Owner, known bool) ([]effect.Effect, error) {
 	purpose := secret.RecoveryProve
 	if r.State == Approved {
@@ -142,8 +145,8 @@ func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner
 	if known {
 		rules.CodesPerPhoneDay *= 2 // the second half is out of every stranger's reach (T21)
 	}
-	_, to := reach(owner)
-	to = cmp.Or(to, nobody(r.ID))
+	_, reached := reach(owner)
+	to := cmp.Or(reached, nobody(r.ID))
 	allowed, err := s.Codes.PhoneAllows(ctx, string(purpose), to, rules)
 	if err != nil {
 		return nil, err
@@ -151,7 +154,7 @@ func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner
 	_, effs, err := r.Apply(now, rules, CodeSent{Code: Code{
 		ID: newID(), Purpose: string(purpose), Code: code, Phone: to, Hash: s.Keys.HashCode(purpose, r.ID, code),
 	}})
-	if !allowed || r.Account == "" {
+	if !allowed || reached == "" {
 		effs = mute(effs)
 	}
 	return effs, err

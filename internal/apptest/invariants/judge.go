@@ -332,7 +332,8 @@ func (j *Judge) passwords(c Commit) {
 	}
 }
 
-var sixDigits = regexp.MustCompile(`(?:^|[^0-9a-f-])([0-9]{6})(?:[^0-9a-f-]|$)`)
+// sixDigits is a number of its own: no part of an id, and no fraction of a second.
+var sixDigits = regexp.MustCompile(`(?:^|[^0-9a-f.-])([0-9]{6})(?:[^0-9a-f-]|$)`)
 
 // secrecy is I5: no row and no event holds a code, a password or a browser's secret, and a code goes
 // only to whose it is.
@@ -371,7 +372,7 @@ func (j *Judge) secrecy(c Commit) {
 	s := text.String()
 	for _, found := range sixDigits.FindAllStringSubmatch(s, -1) {
 		if slices.Contains(codes, found[1]) {
-			j.Faultf("I5", "a code stands in a row or an event")
+			j.Faultf("I5", "a code stands in a row or an event: …%s…", around(s, found[1]))
 		}
 	}
 	for _, secret := range known[max(0, len(known)-20):] {
@@ -448,4 +449,10 @@ func (j *Judge) onlyOneOpen() {
 			j.Faultf("I3", "%d times %s", n, what)
 		}
 	}
+}
+
+// around is where a text stands, with a little of what is before and after it.
+func around(s, found string) string {
+	at := strings.Index(s, found)
+	return s[max(0, at-40):min(len(s), at+len(found)+20)]
 }
