@@ -150,7 +150,8 @@ func TestT24_EligibilityChangesInBetween(t *testing.T) {
 	// Another process holds Alexey's row and is about to commit that he lost his confirmation.
 	held, answered := make(chan struct{}), make(chan apptest.Answer, 1)
 	err := s.Store.InTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.ExecOne(ctx, `UPDATE accounts SET citizenship = 'BLR' WHERE id = $1`, s.Alexey.ID); err != nil {
+		// Exec, because its answer is read at once: only then is the row held.
+		if _, err := tx.Exec(ctx, `UPDATE accounts SET citizenship = 'BLR' WHERE id = $1`, s.Alexey.ID); err != nil {
 			return err
 		}
 		go func() {
