@@ -129,7 +129,7 @@ func readPublished(ctx context.Context, name string) (text string, page bool, ho
 		if err != nil {
 			return "", false, "", err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // only read
 		in = f
 	}
 	read, err := io.ReadAll(io.LimitReader(in, outreach.TextMost+1))

@@ -1,6 +1,9 @@
 package outreach
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Costs of an alignment, in halves of a word.
 const (
@@ -122,11 +125,11 @@ func difference(wanted, found []string) string {
 		}
 	}
 	var parts []string
-	for k := len(changes) - 1; k >= 0; k-- {
-		if out := changes[k].out; len(out) > 0 {
+	for _, c := range slices.Backward(changes) {
+		if out := c.out; len(out) > 0 {
 			parts = append(parts, "[-"+strings.Join(out, " ")+"-]")
 		}
-		if in := changes[k].in; len(in) > 0 {
+		if in := c.in; len(in) > 0 {
 			parts = append(parts, "{+"+strings.Join(in, " ")+"+}")
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -196,16 +195,7 @@ func (b *batch) together(rows []Row) error {
 // letter writes a letter unless it is there already, made from the same input; it returns the bytes written. What it was made
 // from stands in a file beside it, written after it: a run that was killed between the two makes the letter again.
 func (b *batch) letter(name string, n int, to []Organisation) (int64, error) {
-	input, err := json.Marshal(struct {
-		Recipe, Version string
-		Letter          *Letter
-		N               int
-		To              []Organisation
-	}{recipe, b.source.Version, b.options.Letter, n, to})
-	if err != nil {
-		return 0, err
-	}
-	sum := sha256.Sum256(input)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %#v %d %#v", recipe, b.source.Version, *b.options.Letter, n, to))
 	mark := hex.EncodeToString(sum[:])
 	file := filepath.Join(b.dir, lettersFolder, name+".pdf")
 	made := filepath.Join(b.dir, lettersFolder, "."+name+".made")
@@ -264,7 +254,7 @@ func lock(name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = ErrBusy
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"doverie/internal/fault"
 )
@@ -85,11 +86,8 @@ func (s *Source) Check(text string, o CheckOptions) (Report, error) {
 func languageOf(p published) string {
 	latin := 0
 	for _, w := range p.words {
-		for _, r := range w.folded {
-			if unicode.Is(unicode.Latin, r) {
-				latin++
-			}
-			break
+		if first, _ := utf8.DecodeRuneInString(w.folded); unicode.Is(unicode.Latin, first) {
+			latin++
 		}
 	}
 	if latin*2 > len(p.words) {

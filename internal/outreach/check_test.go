@@ -38,7 +38,7 @@ func check(t *testing.T, text string, o CheckOptions) Report {
 	return r
 }
 
-func print(findings []Finding) string {
+func list(findings []Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
 		fmt.Fprintf(&b, "\n  %s %s %q %s lost %v", f.Level, f.ID, f.Quote, f.Changes, f.Lost)
@@ -113,14 +113,14 @@ func TestEveryDistortionIsNamed(t *testing.T) {
 				r := check(t, form, CheckOptions{HTML: LooksLikeHTML(form)})
 				found := slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Level == d.level && f.ID == d.id })
 				if !found {
-					t.Errorf("not named; found %s", print(r.Findings))
+					t.Errorf("not named; found %s", list(r.Findings))
 				}
 				if len(r.Present) < len(s.Statements)-2 {
 					t.Errorf("one change spoiled more: only %v are present", r.Present)
 				}
 				for _, f := range r.Findings {
 					if f.Level == Dangerous && d.level != Dangerous && f.ID != d.id {
-						t.Errorf("a danger that is none: %s", print([]Finding{f}))
+						t.Errorf("a danger that is none: %s", list([]Finding{f}))
 					}
 				}
 			}
@@ -143,7 +143,7 @@ func wrapped(text string) string {
 	var b strings.Builder
 	width := 0
 	for p := range strings.SplitSeq(text, "\n\n") {
-		for _, w := range strings.Fields(p) {
+		for w := range strings.FieldsSeq(p) {
 			if width+len([]rune(w)) > 60 {
 				b.WriteByte('\n')
 				width = 0
@@ -196,7 +196,7 @@ func TestTheTrueTextPassesInEveryLayout(t *testing.T) {
 				text := layout(trueText(s, lang))
 				r := check(t, text, CheckOptions{HTML: LooksLikeHTML(text)})
 				if len(r.Findings) > 0 {
-					t.Errorf("%s\nin:\n%s", print(r.Findings), text)
+					t.Errorf("%s\nin:\n%s", list(r.Findings), text)
 				}
 				if r.Language != lang || len(r.Present) != len(s.Statements) {
 					t.Errorf("language %s, present %v", r.Language, r.Present)
@@ -214,11 +214,11 @@ func TestShortWordsAreEnoughForAShortForm(t *testing.T) {
 	}
 	parts = append(parts, s.Landing)
 	if r := check(t, strings.Join(parts, "\n"), CheckOptions{Form: "short"}); len(r.Findings) > 0 {
-		t.Error(print(r.Findings))
+		t.Error(list(r.Findings))
 	}
 	spoiled := strings.Replace(strings.Join(parts, "\n"), "Код из СМС не говорите никому", "Код из СМС говорите контакту", 1)
 	if r := check(t, spoiled, CheckOptions{Form: "short"}); !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == "never_code" }) {
-		t.Error(print(r.Findings))
+		t.Error(list(r.Findings))
 	}
 }
 
@@ -229,10 +229,10 @@ func TestTheMinistrysLetterPasses(t *testing.T) {
 	}
 	r := check(t, string(text), CheckOptions{Form: "letter", Own: []string{"mjkh.nso.ru"}})
 	if len(r.Findings) > 0 {
-		t.Error(print(r.Findings))
+		t.Error(list(r.Findings))
 	}
 	if r := check(t, string(text), CheckOptions{}); len(r.Findings) != 2 {
-		t.Errorf("as a text for citizens the letter lacks two statements, found %s", print(r.Findings))
+		t.Errorf("as a text for citizens the letter lacks two statements, found %s", list(r.Findings))
 	}
 }
 
@@ -253,7 +253,7 @@ func TestHarmlessSentences(t *testing.T) {
 		"Доверенным контактом может стать только совершеннолетний, то есть с 18 лет.",
 	} {
 		for _, f := range check(t, sentence, CheckOptions{Form: "sms"}).Findings {
-			t.Errorf("%q: %s", sentence, print([]Finding{f}))
+			t.Errorf("%q: %s", sentence, list([]Finding{f}))
 		}
 	}
 }
@@ -285,7 +285,7 @@ func TestAddresses(t *testing.T) {
 	}
 	hidden := `<p>Читайте на <a href="https://phish.example/x">www.gosuslugi.ru/landing/trusted_contact</a></p>`
 	if r := check(t, hidden, CheckOptions{Form: "sms", HTML: true}); !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == "hidden_link" }) {
-		t.Errorf("a hidden link passed: %s", print(r.Findings))
+		t.Errorf("a hidden link passed: %s", list(r.Findings))
 	}
 }
 

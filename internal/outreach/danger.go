@@ -9,7 +9,7 @@ import (
 
 // dangers looks for every danger in every sentence.
 func (c *checker) dangers() {
-	for _, at := range c.published.sentences {
+	for _, at := range c.sentences {
 		text := c.sentence(at)
 		for _, d := range c.source.Dangers {
 			if d.in(text) {
@@ -61,7 +61,7 @@ var agePattern = regexp.MustCompile(` (\d{1,2})(?: ?ти)? (?:лет|года|г
 // ages finds a number of years that stands beside the wrong role.
 func (c *checker) ages() {
 	role := ""
-	for _, at := range c.published.sentences {
+	for _, at := range c.sentences {
 		text := c.sentence(at)
 		if !strings.Contains(text, " лет ") && !strings.Contains(text, "возраст") && !strings.Contains(text, "летн") && !strings.Contains(text, "летия ") &&
 			!strings.Contains(text, " год") && !strings.Contains(text, " aged ") && !strings.Contains(text, " age of ") && !strings.Contains(text, " years ") {

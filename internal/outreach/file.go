@@ -35,7 +35,7 @@ func logoBeside(dir, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.BadFields(fault.Field{Name: "logo", Key: "outreach.field.logo_file"}).Because(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, logoBytesMost+1))
 	if err != nil {
 		return nil, fault.BadFields(fault.Field{Name: "logo", Key: "outreach.field.logo_file"}).Because(err)

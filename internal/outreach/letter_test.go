@@ -99,7 +99,7 @@ func TestTheLetterToThreeHasTheFormOfTheMinistrys(t *testing.T) {
 	}
 	r := check(t, all, CheckOptions{Form: "letter", Own: []string{"mjkh.nso.ru"}})
 	if len(r.Findings) > 0 {
-		t.Error(print(r.Findings))
+		t.Error(list(r.Findings))
 	}
 	again, err := s.MakeLetter(l, 0, to)
 	if err != nil || !bytes.Equal(pdf, again) {

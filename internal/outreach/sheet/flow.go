@@ -83,7 +83,7 @@ func words(text string) []string {
 	var out []string
 	bind := false
 	const bound = "\ue000" // stands for a no-break space, which Fields would split at
-	for _, w := range strings.Fields(strings.ReplaceAll(text, "\u00a0", bound)) {
+	for w := range strings.FieldsSeq(strings.ReplaceAll(text, "\u00a0", bound)) {
 		w = strings.ReplaceAll(w, bound, "\u00a0")
 		if len(out) > 0 && (bind || w == "—" || w == "–" || w == "→") {
 			out[len(out)-1] += "\u00a0" + w
