@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -99,7 +100,7 @@ func whoseCircle(around trust.Around) (whose, error) {
 func (t *Trust) circle(ctx context.Context, q Querier, now time.Time, of whose, around trust.Around, first ...read) (trust.Circle, error) {
 	c := trust.Circle{Now: now}
 	var found gathered
-	reads := append(first, t.principalRead(of, &c, &found))
+	reads := append(slices.Clone(first), t.principalRead(of, &c, &found))
 	reads = append(reads, t.linkReads(of, around.Link, &c, &found)...)
 	reads = append(reads, pendingReads(of, around, &found)...)
 	if around.Guards {

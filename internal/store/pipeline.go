@@ -89,7 +89,7 @@ func (d direct) flush(ctx context.Context, reads ...read) error {
 
 func (d direct) query(ctx context.Context, query string, args []any) (Rows, error) {
 	d.s.countTrip(ctx)
-	return d.tx.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes
+	return d.tx.QueryContext(ctx, query, args...)
 }
 
 func (d direct) commit(context.Context) error   { return d.tx.Commit() }
@@ -235,7 +235,7 @@ type pgRows struct {
 func (r pgRows) Close() error {
 	r.Rows.Close()
 	if r.batch == nil {
-		return r.Rows.Err()
+		return r.Rows.Err() //nolint:staticcheck // the rows themselves are asked, not their wrapper
 	}
 	return r.batch.Close()
 }
@@ -251,7 +251,7 @@ func (o oneRow) Scan(dest ...any) error {
 	if o.err != nil {
 		return o.err
 	}
-	defer o.rows.Close() // after an error it would say the same, after success it is closed already
+	defer o.rows.Close() //nolint:errcheck // after an error it would say the same, after success it is closed already
 	if !o.rows.Next() {
 		if err := o.rows.Err(); err != nil {
 			return err

@@ -116,7 +116,7 @@ type pool struct{ s *Store }
 func (p pool) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	p.s.countStatement(ctx)
 	p.s.countTrip(ctx)
-	return p.s.read.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // the caller closes
+	return p.s.read.QueryContext(ctx, query, args...)
 }
 
 func (p pool) QueryRow(ctx context.Context, query string, args ...any) Row {
@@ -142,7 +142,7 @@ func (p pool) readAll(ctx context.Context, reads []read) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() // returns it to the pool
+	defer conn.Close() //nolint:errcheck // returns it to the pool
 	pg, err := raw(conn)
 	if err != nil {
 		return err
@@ -315,7 +315,7 @@ func Collect[T any](scan func(row func(...any) error) (T, error)) func(Rows, err
 		if err != nil {
 			return nil, err
 		}
-		defer rows.Close()
+		defer rows.Close() //nolint:errcheck // rows.Err is asked below
 		var all []T
 		for rows.Next() {
 			one, err := scan(rows.Scan)

@@ -49,8 +49,8 @@ func plant(size int, p policy.Policy, random *rand.Rand) forest {
 		for len(f.contacts[i]) < n {
 			c := random.IntN(size)
 			if c != i && len(f.principals[c]) < p.MaxPrincipals {
-				f.contacts[i] = append(f.contacts[i], int32(c))     //nolint:gosec // fewer than 2^31 people
-				f.principals[c] = append(f.principals[c], int32(i)) //nolint:gosec // as above
+				f.contacts[i] = append(f.contacts[i], int32(c))
+				f.principals[c] = append(f.principals[c], int32(i))
 			}
 		}
 	}
@@ -69,7 +69,7 @@ type tree struct {
 
 // burn returns how many times more accounts the attacker has in the end than at the beginning.
 func burn(f forest, on rulesOn, p policy.Policy, seed uint64) (spread float64, last time.Duration) {
-	random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a simulation must be the same each time
+	random := rand.New(rand.NewPCG(seed, 2))
 	trees := make([]tree, len(f.contacts))
 	var fire []int
 	for i := range trees {
@@ -125,7 +125,7 @@ func burn(f forest, on rulesOn, p policy.Policy, seed uint64) (spread float64, l
 // forestFire burns one forest under every set of rules and prints the table.
 func forestFire(size int, seed uint64) (table string, with, without float64) {
 	p := policy.Default()
-	f := plant(size, p, rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // a simulation must be the same each time
+	f := plant(size, p, rand.New(rand.NewPCG(seed, 1)))
 	worlds := []rulesOn{
 		{name: "a contact's yes is enough"},
 		{name: "and who recovered approves for nobody for 72 h", cascades: true},

@@ -146,11 +146,11 @@ func TestT54_Exhaustion(t *testing.T) {
 		"a password of a megabyte":  {"identifier", s.Vera.Phone, "password", strings.Repeat("п", 500_000)},
 		"a hundred thousand fields": slices.Repeat([]string{"password", "x"}, 50_000),
 	} {
-		began := time.Now() //nolint:forbidigo // real time is what is exhausted
+		began := time.Now()
 		if a := s.Client().Post("/sign-in", form...); a.Status == http.StatusSeeOther || a.Status >= http.StatusInternalServerError {
 			t.Errorf("%s: %d", what, a.Status)
 		}
-		if took := time.Since(began); took > 2*time.Second { //nolint:forbidigo // as above
+		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("%s took %s", what, took)
 		}
 	}
@@ -180,11 +180,11 @@ func TestT54_Exhaustion(t *testing.T) {
 	go func() {
 		defer close(pages)
 		for range 30 {
-			began := time.Now() //nolint:forbidigo // as above
+			began := time.Now()
 			if a, err := visitor.Try(context.Background(), http.MethodGet, "/help", nil); err != nil || a.Status != http.StatusOK {
 				t.Errorf("a cheap page during the flood: %d %v", a.Status, err)
 			}
-			slowest = max(slowest, time.Since(began)) //nolint:forbidigo // as above
+			slowest = max(slowest, time.Since(began))
 		}
 	}()
 	storetest.Parallel(crowd, func(i int) error {
@@ -205,7 +205,7 @@ func TestT54_Exhaustion(t *testing.T) {
 			t.Errorf("an answer of %d", status)
 		}
 	}
-	grown := int64(peak-before.HeapInuse) >> 20 //nolint:gosec // far below the bounds
+	grown := int64(peak-before.HeapInuse) >> 20
 	t.Logf("%d at once: %d told to come back, the heap grew by %d MiB, the slowest cheap page took %s", crowd, busy, grown, slowest)
 	// A hash takes 19 MiB: the crowd's would take 1140.
 	if grown > 400 {

@@ -279,7 +279,7 @@ func TestT16_StrangersLearnNothing(t *testing.T) {
 }
 
 func (s *strangers) compare(q question) {
-	random := rand.New(rand.NewPCG(16, uint64(len(q.name)))) //nolint:gosec // only the order of the classes
+	random := rand.New(rand.NewPCG(16, uint64(len(q.name))))
 	times := make([][]float64, len(q.classes))
 	said, cost := make([]string, len(q.classes)), make([]string, len(q.classes))
 	for round := range *samples + 3 {
@@ -296,10 +296,9 @@ func (s *strangers) compare(q question) {
 		}
 		for _, i := range random.Perm(len(q.classes)) {
 			rows, statements, commits := s.rows(), s.Store.Stats().Statements(), s.Store.Stats().Commits()
-			statements = s.Store.Stats().Statements()
-			began := time.Now() //nolint:forbidigo // what a stranger can measure is real time
+			began := time.Now()
 			answer := q.ask(clients[i], targets[i])
-			took := time.Since(began) //nolint:forbidigo // as above
+			took := time.Since(began)
 			statements, commits = s.Store.Stats().Statements()-statements, s.Store.Stats().Commits()-commits
 			after := s.rows()
 			for n := range after {
@@ -400,7 +399,7 @@ func mannWhitney(x, y []float64) float64 {
 
 // The instrument itself: it sees a difference of half a deviation, and none where there is none.
 func TestMannWhitney(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test must be the same each time
+	random := rand.New(rand.NewPCG(1, 2))
 	same, other, moved := make([]float64, 400), make([]float64, 400), make([]float64, 400)
 	for i := range same {
 		same[i], other[i], moved[i] = random.NormFloat64(), random.NormFloat64(), random.NormFloat64()+0.5

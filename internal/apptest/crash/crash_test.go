@@ -137,7 +137,7 @@ func run(t *testing.T, n *node, crashes int, crash func()) {
 	if heard.finished == 0 {
 		t.Error("no story came to its end: this was no load")
 	}
-	db.Clock.Advance(time.Now().Sub(db.Clock.Now()))
+	db.Clock.Advance(time.Since(db.Clock.Now()))
 	check(t, db, heard, oldHash)
 	n.verify()
 }

@@ -246,17 +246,15 @@ func TestSilenceNeverApproves(t *testing.T) {
 		alexey := db.Add(t, 2, storetest.Person{Given: "Алексей"})
 		w.linked(vera, alexey)
 		browser, approval := w.asked(vera, alexey)
-		v, err := w.recovery.View(t.Context(), browser)
-		w.must(err)
 		r := db.Clock.Advance(w.p.RecoveryWait - time.Microsecond)
 		w.must(w.recovery.Expire(t.Context(), w.only(`SELECT id FROM recoveries WHERE account_id = $1`, vera.ID)))
-		if v, _ = w.recovery.View(t.Context(), browser); v.State != recovery.Awaiting {
+		if v, err := w.recovery.View(t.Context(), browser); err != nil || v.State != recovery.Awaiting {
 			t.Fatalf("one microsecond early, at %v: %s", r, v.State)
 		}
 		db.Clock.Advance(time.Microsecond)
 		w.refused(w.decisions.Answer(t.Context(), person, alexey.ID, approval, allYes), "fault.approval.over")
 		w.must(w.recovery.Expire(t.Context(), w.only(`SELECT id FROM recoveries WHERE account_id = $1`, vera.ID)))
-		if v, _ = w.recovery.View(t.Context(), browser); v.State != recovery.Expired {
+		if v, err := w.recovery.View(t.Context(), browser); err != nil || v.State != recovery.Expired {
 			t.Fatalf("after 12 hours of silence: %s", v.State)
 		}
 	})
@@ -296,9 +294,9 @@ func TestADecoyAnswersLikeAnybody(t *testing.T) {
 			note(w.recovery.Cancel(t.Context(), person, browser))
 			return log.String()
 		}
-		real, decoy := script(vera.Phone), script("+79990000000")
-		if real != decoy {
-			t.Fatalf("real:  %s\ndecoy: %s", real, decoy)
+		owner, decoy := script(vera.Phone), script("+79990000000")
+		if owner != decoy {
+			t.Fatalf("real:  %s\ndecoy: %s", owner, decoy)
 		}
 		// What is written for nobody costs the same and is over at once: nothing of it is kept, nothing is sent.
 		if n := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE account_id IS NULL AND (state <> 'expired' OR args IS NOT NULL OR address IS NOT NULL)`); n != 0 {

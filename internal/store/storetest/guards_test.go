@@ -151,7 +151,7 @@ func TestChangeOfPhoneWithoutContacts(t *testing.T) {
 
 		// Switched off, it asks nobody; falling, it still asks.
 		w.must(w.guards().SwitchOff(ctx, person, vera.ID, trust.GuardChangePhone))
-		id, err = phones.Start(ctx, person, vera.ID, "hers", typedPhone)
+		_, err = phones.Start(ctx, person, vera.ID, "hers", typedPhone)
 		w.refused(err, "fault.action.nobody_able")
 		db.Clock.Advance(w.p.GuardOff)
 		w.must(w.guards().Fall(ctx, vera.ID+":change_phone"))
