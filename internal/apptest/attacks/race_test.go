@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -56,9 +57,7 @@ func TestT22_Replay(t *testing.T) {
 	hash, events := s.text(`SELECT password_hash FROM accounts WHERE id = $1`, s.Vera.ID), s.count(`SELECT COUNT(seq) FROM events`)
 	for _, r := range tape {
 		again := url.Values{}
-		for name, values := range r.form {
-			again[name] = values
-		}
+		maps.Copy(again, r.form)
 		if strings.HasSuffix(r.path, "/password") {
 			again.Set("password", "ещё один пароль на полке")
 		}

@@ -266,11 +266,11 @@ func told(target string, answers ...apptest.Answer) string {
 
 // T16: to a stranger everybody looks the same: byte-equal pages, equal statements and visible writes, equal times.
 func TestT16_StrangersLearnNothing(t *testing.T) {
-	for _, make := range []func(*strangers) question{start, resend, firstCode, signIn, registration, registrationResend, invitation} {
+	for _, ask := range []func(*strangers) question{start, resend, firstCode, signIn, registration, registrationResend, invitation} {
 		s := &strangers{scene: on(t, "sqlite", apptest.Options{Quiet: true, Policy: func(p *policy.Policy) {
 			p.RecoveriesPerArea, p.SignInsPerArea = 100_000, 100_000
 		}})}
-		q := make(s)
+		q := ask(s)
 		t.Run(q.name, func(t *testing.T) {
 			s.World.T, s.t = t, t
 			s.compare(q)

@@ -28,7 +28,7 @@ type once struct {
 // told that it is used up, in words for people (T23, I2).
 func TestFiftyUsesOneSuccess(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(t *testing.T, p *storetest.People, w *world) once{
+	for name, begin := range map[string]func(t *testing.T, p *storetest.People, w *world) once{
 		"code of a registration":        onceRegistration,
 		"code of a sign-in":             onceSignIn,
 		"code of a code generator":      onceGenerator,
@@ -48,7 +48,7 @@ func TestFiftyUsesOneSuccess(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 				w := newWorld(t, db)
-				one := make(t, storetest.NewPeople(t, db), w)
+				one := begin(t, storetest.NewPeople(t, db), w)
 				before := one.done()
 				won := 0
 				for _, err := range storetest.Parallel(uses, one.use) {
