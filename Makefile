@@ -12,7 +12,7 @@ run: ## the demonstration on http://127.0.0.1:8080 (data in ./data)
 build: ## the program, static, in bin/doverie
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/doverie ./cmd/doverie
 
-test: ## every test with the race detector, on SQLite, PostgreSQL and in a browser (installs what is missing)
+test: ## every test (race detector but in the longest suites), on SQLite, PostgreSQL and in a browser (installs what is missing)
 	@scripts/test
 
 lint: ## format, vet, every linter, module versions
