@@ -27,21 +27,44 @@ func (p *pacer) run(ctx context.Context, rate float64) {
 	}
 	for {
 		for range batch {
-			select {
-			case <-ctx.Done():
+			if !p.permit(ctx) {
 				return
-			case d := <-p.rest:
-				if !sleep(ctx, d) {
-					return
-				}
-				p.resting.Store(false)
-			case p.permits <- struct{}{}:
 			}
 		}
 		if !sleep(ctx, tick) {
 			return
 		}
 	}
+}
+
+// permit gives one permission, after whatever rest was asked for; false when ctx ended first. Rest is looked at
+// first and alone: a select that finds both ready picks either, and would let a message through to a centre that
+// has just refused one for speed.
+func (p *pacer) permit(ctx context.Context) bool {
+	for {
+		select {
+		case d := <-p.rest:
+			if !p.sleep(ctx, d) {
+				return false
+			}
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case d := <-p.rest:
+			if !p.sleep(ctx, d) {
+				return false
+			}
+		case p.permits <- struct{}{}:
+			return true
+		}
+	}
+}
+
+func (p *pacer) sleep(ctx context.Context, d time.Duration) bool {
+	defer p.resting.Store(false)
+	return sleep(ctx, d)
 }
 
 // hold lets nobody submit for a while; false when it rests already.
