@@ -21,6 +21,8 @@ type Message struct {
 	CreatedAt   time.Time
 	NotAfter    time.Time // zero: no bound
 	Attempt     int       // 1 for the first
+	AskedFrom   []byte    // keyed hash of the network area it was caused from; nil: nobody asked
+	Repeated    bool      // an earlier attempt may have gone out: the reader may get it twice
 }
 
 // String hides the address and the arguments from logs.
@@ -37,6 +39,7 @@ type Outcome string
 // The outcomes of an attempt.
 const (
 	Sent    Outcome = "sent"    // the next system took it
+	Arrived Outcome = "arrived" // it is in the reader's hands: kept as sent, with its time
 	Retry   Outcome = "pending" // surely not delivered; later it may be
 	Failed  Outcome = "failed"  // surely not delivered, and never will be
 	Unknown Outcome = "unknown" // perhaps delivered: the reply was lost
@@ -61,11 +64,13 @@ type Timer struct {
 // Handler does what a timer of its kind is for. It is called at least once for a due timer.
 type Handler func(ctx context.Context, object string) error
 
-// Settlement is the end of a message's attempt. RetryAt counts only with Retry.
+// Settlement is the end of a message's attempt. RetryAt and Unsure count only with Retry, Arrived only with Sent.
 type Settlement struct {
 	Outcome Outcome
 	RetryAt time.Time
 	Problem string // a fault key, never text from outside
+	Unsure  bool   // the attempt may have gone out: the next one may make a second copy
+	Arrived bool   // the reader has it
 }
 
 // Queue is the durable side; package store implements it for both engines.

@@ -64,6 +64,9 @@ func (e *Engine) judge(m Message, outcome Outcome, err error) Settlement {
 		end.Problem = fault.Of(err).Key
 	}
 	switch outcome {
+	case Arrived:
+		end.Outcome, end.Arrived = Sent, true
+		return end
 	case Sent, Failed:
 		return end
 	case Retry:
@@ -71,13 +74,15 @@ func (e *Engine) judge(m Message, outcome Outcome, err error) Settlement {
 		if m.CarriesCode {
 			return end // two codes confuse; its reader asks for another himself
 		}
-		end.Outcome = Retry // at least once: the key lets the channel recognise the second one
+		end.Outcome, end.Unsure = Retry, true // at least once: the key lets the channel recognise the second one
 	default:
 		end.Outcome, end.Problem = Failed, "fault.internal"
 		return end
 	}
 	if m.Attempt >= e.c.MaxAttempts {
-		end.Outcome = Failed
+		if end.Outcome = Failed; end.Unsure || m.Repeated {
+			end.Outcome = Unknown
+		}
 		return end
 	}
 	end.RetryAt = e.retryAt(m.Attempt)

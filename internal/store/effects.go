@@ -104,7 +104,7 @@ func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time
 	if err := readAll(ctx, tx, reads...); err != nil {
 		return err
 	}
-	if err := putMessages(ctx, tx, now, b.sends, known); err != nil {
+	if err := putMessages(ctx, tx, now, act.Area, b.sends, known); err != nil {
 		return err
 	}
 	return appendEvents(ctx, tx, act, now, policyVersion, b.records, head)

@@ -19,6 +19,7 @@ const (
 	sealArgs      = "outbox args"
 	sealAddress   = "outbox address"
 	lookupAddress = "outbox address"
+	lookupArea    = "outbox area"
 )
 
 // codeArg is the argument that makes a message one that carries a code.
@@ -36,31 +37,35 @@ func addressees(sends []effect.Send) (accounts []string) {
 
 // putMessages writes one row for each channel that the addressee really has. A row with the same key
 // and channel stays as it is: the message was asked for already.
-func putMessages(ctx context.Context, tx *Tx, now time.Time, sends []effect.Send, known map[string]addresses) error {
+func putMessages(ctx context.Context, tx *Tx, now time.Time, area string, sends []effect.Send, known map[string]addresses) error {
 	var rows []any
+	var from []byte // what is sent in a network area's name is counted for it (T18)
+	if area != "" {
+		from = tx.s.keys.Lookup(lookupArea, area)
+	}
 	for _, m := range sends {
 		own, ok := known[m.To]
 		if m.To != "" && !ok {
 			return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: message %s for an account that does not exist", m.Kind))
 		}
 		var err error
-		if rows, err = messageRows(tx.s.keys, now, m, own, rows); err != nil {
+		if rows, err = messageRows(tx.s.keys, now, from, m, own, rows); err != nil {
 			return err
 		}
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	const columns = 16
+	const columns = 17
 	err := tx.ExecAny(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
-			created_at, due_at, not_after, state, attempt, done_at) VALUES `+places(len(rows)/columns, columns)+`
+			created_at, due_at, not_after, state, attempt, done_at, asked_from) VALUES `+places(len(rows)/columns, columns)+`
 		ON CONFLICT (key, channel) DO NOTHING`, rows...)
 	tx.wake = tx.wake || err == nil
 	return err
 }
 
 // messageRows appends the columns of each row that m becomes.
-func messageRows(keys Keys, now time.Time, m effect.Send, own addresses, rows []any) ([]any, error) {
+func messageRows(keys Keys, now time.Time, from []byte, m effect.Send, own addresses, rows []any) ([]any, error) {
 	if m.Address != "" && len(m.Via) != 1 {
 		return nil, fmt.Errorf("store: message %s names an address and %d channels", m.Kind, len(m.Via))
 	}
@@ -80,7 +85,7 @@ func messageRows(keys Keys, now time.Time, m effect.Send, own addresses, rows []
 	}
 	_, carriesCode := m.Args[codeArg]
 	if m.Nobody {
-		return nobodysRow(keys, now, m, key, args, rows)
+		return nobodysRow(keys, now, from, m, key, args, rows)
 	}
 	for _, via := range m.Via {
 		address := m.Address
@@ -97,13 +102,13 @@ func messageRows(keys Keys, now time.Time, m effect.Send, own addresses, rows []
 		rows = append(rows, id, key, string(via), m.Kind, NullText(m.To), locale,
 			keys.Lookup(lookupAddress, string(via)+":"+address),
 			keys.Seal(sealAddress, []byte(id), []byte(address)), keys.Seal(sealArgs, []byte(id), args), carriesCode,
-			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0, nil)
+			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0, nil, from)
 	}
 	return rows, nil
 }
 
 // nobodysRow is a message that is over as soon as it is written. It is sealed like any other, and nothing of it is kept.
-func nobodysRow(keys Keys, now time.Time, m effect.Send, key string, args []byte, rows []any) ([]any, error) {
+func nobodysRow(keys Keys, now time.Time, from []byte, m effect.Send, key string, args []byte, rows []any) ([]any, error) {
 	id, err := newID()
 	if err != nil {
 		return nil, err
@@ -111,7 +116,7 @@ func nobodysRow(keys Keys, now time.Time, m effect.Send, key string, args []byte
 	keys.Seal(sealAddress, []byte(id), []byte(key))
 	keys.Seal(sealArgs, []byte(id), args)
 	return append(rows, id, key, string(m.Via[0]), m.Kind, nil, "ru", keys.Lookup(lookupAddress, key), nil, nil, true,
-		Micros(now), Micros(now), NullMicros(m.NotAfter), string(jobs.Expired), 0, Micros(now)), nil
+		Micros(now), Micros(now), NullMicros(m.NotAfter), string(jobs.Expired), 0, Micros(now), from), nil
 }
 
 // ClaimMessages implements jobs.Queue.
@@ -130,9 +135,11 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, owner string, 
 					AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.address_hash = o.address_hash AND e.channel = o.channel
 						AND e.done_at IS NULL AND e.id < o.id AND (o.carries_code = FALSE OR e.carries_code = TRUE))
 				ORDER BY o.due_at, o.id LIMIT $4`+s.d.claimLock+`)
-			UPDATE outbox SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
+			UPDATE outbox SET repeated = CASE WHEN state = 'leased' THEN TRUE ELSE repeated END,
+				state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
 			WHERE id IN (SELECT id FROM due) AND done_at IS NULL AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
-			RETURNING id, key, channel, kind, account_id, locale, address, args, carries_code, created_at, not_after, attempt`,
+			RETURNING id, key, channel, kind, account_id, locale, address, args, carries_code, created_at, not_after, attempt,
+				asked_from, repeated`,
 			owner, Micros(now.Add(lease)), Micros(now), n))
 		if err != nil {
 			return err
@@ -141,7 +148,7 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, owner string, 
 		for _, row := range rows {
 			m, err := row.open(s.keys)
 			if err != nil {
-				if err = endMessage(ctx, tx, now, owner, m, jobs.Failed, "fault.internal"); err != nil {
+				if err = endMessage(ctx, tx, now, owner, m, jobs.Settlement{Outcome: jobs.Failed, Problem: "fault.internal"}); err != nil {
 					return err
 				}
 				continue // sealed under another key: it can never be delivered, and must not stop the others
@@ -176,7 +183,7 @@ func scanMessage(row func(...any) error) (messageRow, error) {
 	var created int64
 	var notAfter sql.NullInt64
 	err := row(&r.m.ID, &r.m.Key, &r.m.Channel, &r.m.Kind, &account, &r.m.Locale, &r.address, &r.args,
-		&r.m.CarriesCode, &created, &notAfter, &r.m.Attempt)
+		&r.m.CarriesCode, &created, &notAfter, &r.m.Attempt, &r.m.AskedFrom, &r.m.Repeated)
 	r.m.Account, r.m.CreatedAt, r.m.NotAfter = account.String, FromMicros(created), FromNullMicros(notAfter)
 	return r, err
 }
@@ -206,19 +213,29 @@ func (s *Store) SettleMessage(ctx context.Context, now time.Time, owner string, 
 		switch end.Outcome {
 		case jobs.Retry:
 			if !m.NotAfter.IsZero() && end.RetryAt.After(m.NotAfter) {
-				return endMessage(ctx, tx, now, owner, m, jobs.Expired, end.Problem)
+				outcome := jobs.Expired
+				if m.Repeated || end.Unsure { // it may have gone out, only not surely
+					outcome = jobs.Unknown
+				}
+				return endMessage(ctx, tx, now, owner, m, jobs.Settlement{Outcome: outcome, Problem: end.Problem})
 			}
-			return tx.ExecOne(ctx, `UPDATE outbox SET state = 'pending', owner = NULL, lease_until = NULL, due_at = $4, problem = $5
-				WHERE id = $1 AND state = 'leased' AND attempt = $2 AND owner = $3`, m.ID, m.Attempt, owner, Micros(end.RetryAt), NullText(end.Problem))
+			return tx.ExecOne(ctx, `UPDATE outbox SET state = 'pending', owner = NULL, lease_until = NULL, due_at = $4, problem = $5, repeated = $6
+				WHERE id = $1 AND state = 'leased' AND attempt = $2 AND owner = $3`,
+				m.ID, m.Attempt, owner, Micros(end.RetryAt), NullText(end.Problem), m.Repeated || end.Unsure)
 		case jobs.Sent, jobs.Failed, jobs.Unknown, jobs.Expired:
-			return endMessage(ctx, tx, now, owner, m, end.Outcome, end.Problem)
+			return endMessage(ctx, tx, now, owner, m, end)
 		}
 		return fmt.Errorf("store: message settled with an unknown outcome %q", end.Outcome)
 	})
 }
 
-func endMessage(ctx context.Context, tx *Tx, now time.Time, owner string, m jobs.Message, outcome jobs.Outcome, problem string) error {
-	return tx.ExecOne(ctx, `UPDATE outbox SET state = $4, owner = NULL, lease_until = NULL, done_at = $5, problem = $6, address = NULL, args = NULL
+func endMessage(ctx context.Context, tx *Tx, now time.Time, owner string, m jobs.Message, end jobs.Settlement) error {
+	var delivered sql.NullInt64
+	if end.Arrived {
+		delivered = NullMicros(now)
+	}
+	return tx.ExecOne(ctx, `UPDATE outbox SET state = $4, owner = NULL, lease_until = NULL, done_at = $5, problem = $6, delivered_at = $7,
+			address = NULL, args = NULL
 		WHERE id = $1 AND state = 'leased' AND attempt = $2 AND owner = $3`,
-		m.ID, m.Attempt, owner, string(outcome), Micros(now), NullText(problem))
+		m.ID, m.Attempt, owner, string(end.Outcome), Micros(now), NullText(end.Problem), delivered)
 }

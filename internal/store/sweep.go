@@ -10,6 +10,7 @@ import (
 const (
 	keepCodes    = 7 * 24 * time.Hour
 	keepMessages = 30 * 24 * time.Hour
+	keepStrays   = 24 * time.Hour      // receipts that no line of the ledger was found for
 	keepSignIns  = 90 * 24 * time.Hour // ended sessions and sign-ins: "when did that end, and why"
 )
 
@@ -24,6 +25,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM phone_slots WHERE until < $1`, now},
 		{`DELETE FROM codes WHERE issued_at < $1`, now.Add(-keepCodes)},
 		{`DELETE FROM outbox WHERE done_at < $1`, now.Add(-keepMessages)},
+		{`DELETE FROM message_parts WHERE submitted_at < $1`, now.Add(-keepMessages)},
+		{`DELETE FROM stray_receipts WHERE at < $1`, now.Add(-keepStrays)},
 		{`DELETE FROM system_notices WHERE drained_at < $1`, now.Add(-keepMessages)},
 		{`DELETE FROM registrations WHERE expires_at < $1`, now}, // names and phones of people who never became accounts
 		{`DELETE FROM passkey_challenges WHERE expires_at < $1`, now},
