@@ -63,6 +63,16 @@ type Policy struct {
 	UnfreezeAlone     time.Duration `key:"unfreeze_alone" doc:"a freeze without contacts is lifted online after this long" min:"1h" max:"720h"`
 	OperatorQueue     time.Duration `key:"operator_queue" doc:"time for the second operator to decide" min:"5m" max:"24h"`
 	TempPassword      time.Duration `key:"temporary_password" doc:"life of a temporary password given on paper" min:"1h" max:"72h"`
+
+	SystemCode        time.Duration `key:"system_code_ttl" doc:"other systems: life of an authorization code" min:"10s" max:"60s"`
+	SystemPushed      time.Duration `key:"system_pushed_ttl" doc:"other systems: life of a request pushed over the back channel" min:"10s" max:"599s"`
+	SystemRequest     time.Duration `key:"system_request_ttl" doc:"other systems: time to sign in and agree" min:"5m" max:"2h"`
+	SystemAccess      time.Duration `key:"system_access_ttl" doc:"other systems: life of an access token and of an id token" min:"1m" max:"1h"`
+	SystemRefresh     time.Duration `key:"system_refresh_ttl" doc:"other systems: longest time tokens are renewed without the person" min:"1h" max:"2160h"`
+	SystemConsent     time.Duration `key:"system_consent_ttl" doc:"other systems: life of a consent" min:"24h" max:"17520h"`
+	SystemProof       time.Duration `key:"system_proof_age" doc:"other systems: oldest proof (client assertion, DPoP) and longest life of a nonce" min:"10s" max:"5m"`
+	SystemKeyAnnounce time.Duration `key:"system_key_announce" doc:"other systems: a signing key is published this long before it signs" min:"1h" max:"720h"`
+	SystemKeyLife     time.Duration `key:"system_key_life" doc:"other systems: a key signs this long" min:"24h" max:"17520h"`
 }
 
 // Default is the policy of the published rules.
@@ -82,6 +92,8 @@ func Default() Policy {
 		RecoveryFinish: 12 * time.Hour, RecoveryLock: 24 * time.Hour, RecoveriesPerArea: 100, RecoveryCodesHere: 3,
 		AsksPerDay: 3, MatchTries: 2, NoCascade: 72 * time.Hour, Hold: 72 * time.Hour, GuardOff: 72 * time.Hour,
 		UnfreezeAlone: 72 * time.Hour, OperatorQueue: 30 * time.Minute, TempPassword: 24 * time.Hour,
+		SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
+		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,
 	}
 }
 
@@ -170,6 +182,9 @@ func (p Policy) Check() []error {
 				errs = append(errs, fmt.Errorf("policy.%s: %s is outside %s–%s", key, x, lo, hi))
 			}
 		}
+	}
+	if p.SystemKeyAnnounce >= p.SystemKeyLife {
+		errs = append(errs, fmt.Errorf("policy.system_key_announce: must be shorter than system_key_life (%s)", p.SystemKeyLife))
 	}
 	if _, err := time.LoadLocation(p.TimeZone); err != nil {
 		errs = append(errs, fmt.Errorf("policy.time_zone: %q is not a known time zone", p.TimeZone))

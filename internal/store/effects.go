@@ -41,6 +41,9 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			later.sends, err = tellGuardians(ctx, tx, e, later.sends)
 		case effect.TellSystems:
 			later.notices = append(later.notices, e)
+			if e.What == "recovery-disowned" { // somebody else was near the account: its systems ask for it anew
+				err = leaveSystems(ctx, tx, now, e.Account, "", "disown", false)
+			}
 		default:
 			err = applyAccountEffect(ctx, tx, now, e)
 		}

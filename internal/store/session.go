@@ -182,12 +182,18 @@ func writeSessions(ctx context.Context, tx *Tx, now time.Time, c session.Change)
 	}
 	x := c.After
 	// Within one step-up the tries are left as CountStepUpTry counted them; a new one begins at zero.
-	return tx.ExecOne(ctx, `UPDATE sessions SET token_hash = $1, step_up_at = $2, proof_method = $3,
+	if err := tx.ExecOne(ctx, `UPDATE sessions SET token_hash = $1, step_up_at = $2, proof_method = $3,
 			proof_tries = CASE WHEN proof_begun_at = $4 THEN proof_tries ELSE 0 END,
 			proof_begun_at = $4, proof_code_at = $5, ended_at = $6, ended_why = $7, version = version + 1
 		WHERE id = $8 AND version = $9 AND ended_at IS NULL AND expires_at > $10`,
 		x.TokenHash, NullMicros(x.StepUpAt), x.Proof.Method, NullMicros(x.Proof.BegunAt), NullMicros(x.Proof.CodeAt),
-		NullMicros(x.EndedAt), NullText(x.EndedWhy), c.Before.ID, c.Before.Version, Micros(now))
+		NullMicros(x.EndedAt), NullText(x.EndedWhy), c.Before.ID, c.Before.Version, Micros(now)); err != nil {
+		return err
+	}
+	if x.EndedAt.IsZero() {
+		return nil
+	}
+	return leaveSystemsOf(ctx, tx, now, c.Before.ID, x.EndedWhy)
 }
 
 func writeDevices(ctx context.Context, tx *Tx, now time.Time, c session.Change) error {

@@ -31,6 +31,10 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM registrations WHERE expires_at < $1`, now}, // names and phones of people who never became accounts
 		{`DELETE FROM passkey_challenges WHERE expires_at < $1`, now},
 		{`DELETE FROM email_links WHERE expires_at < $1`, now},
+		{`DELETE FROM oidc_replays WHERE expires_at < $1`, now},
+		{`DELETE FROM oidc_requests WHERE expires_at < $1`, now},
+		{`DELETE FROM oidc_tokens WHERE family_id IN (SELECT id FROM oidc_families WHERE expires_at < $1)`, now.Add(-keepSignIns)},
+		{`DELETE FROM oidc_families WHERE expires_at < $1`, now.Add(-keepSignIns)},
 		{`DELETE FROM sign_ins WHERE expires_at < $1`, now.Add(-keepSignIns)},
 		{`DELETE FROM sessions WHERE expires_at < $1`, now.Add(-keepSignIns)},
 	} {

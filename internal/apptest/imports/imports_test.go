@@ -12,7 +12,7 @@ import (
 )
 
 // domain packages decide; they know nothing of the web, of SQL or of logs.
-var domain = []string{"account", "session", "trust", "recovery", "audit", "ratelimit"}
+var domain = []string{"account", "session", "trust", "recovery", "audit", "ratelimit", "oidc"}
 
 // law lists what a package may import of ours. A package that is not listed may import everything but cmd.
 var law = map[string]struct {
@@ -31,12 +31,16 @@ var law = map[string]struct {
 	"passkey":   {[]string{"session"}, "a protocol: it answers the domain, and only it may use the WebAuthn library, which reaches net/http"},
 	"trust":     {[]string{"effect", "fault", "policy", "secret"}, "the approval must not know what it guards"},
 	"recovery":  {[]string{"effect", "fault", "policy", "secret", "trust"}, "the heart knows the approval, and no HTTP, SQL or account"},
-	"jobs":      {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},
-	"notify":    {[]string{"effect", "fault", "i18n", "secret"}, "a text must be renderable without a database"},
-	"store":     {[]string{"account", "audit", "effect", "fault", "jobs", "policy", "ratelimit", "recovery", "secret", "session", "trust"}, "the only SQL; it serves the domain"},
-	"outreach":  {[]string{"fault"}, "the campaign's text and sheets know nothing of accounts"},
-	"ui":        {[]string{"fault", "i18n"}, "a page is data: it cannot ask a service"},
-	"httpx":     {[]string{"effect", "fault", "i18n", "ui"}, "the edge knows no rule of the domain"},
+	"oidc":      {[]string{"account", "effect", "fault", "policy", "secret", "session"}, "the provider decides about sessions and accounts, and knows no HTTP"},
+	"oidc/endpoint": {[]string{
+		"account", "effect", "fault", "httpx", "i18n", "oidc", "policy", "session", "ui",
+	}, "the provider's addresses and pages: they call it, and never the store"},
+	"jobs":     {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},
+	"notify":   {[]string{"effect", "fault", "i18n", "secret"}, "a text must be renderable without a database"},
+	"store":    {[]string{"account", "audit", "effect", "fault", "jobs", "oidc", "policy", "ratelimit", "recovery", "secret", "session", "trust"}, "the only SQL; it serves the domain"},
+	"outreach": {[]string{"fault"}, "the campaign's text and sheets know nothing of accounts"},
+	"ui":       {[]string{"fault", "i18n"}, "a page is data: it cannot ask a service"},
+	"httpx":    {[]string{"effect", "fault", "i18n", "ui"}, "the edge knows no rule of the domain"},
 	"web": {[]string{
 		"account", "audit", "effect", "fault", "httpx", "i18n", "policy", "recovery", "secret", "session", "trust", "ui",
 	}, "pages call services; a page that could reach the store would pass by the rules"},
@@ -74,7 +78,13 @@ const ours = "doverie/internal/"
 
 // room is the first folder of a package of ours.
 func room(path string) string {
-	r, _, _ := strings.Cut(strings.TrimPrefix(path, ours), "/")
+	path = strings.TrimPrefix(path, ours)
+	for inner := range law { // a room within a room has a law of its own
+		if strings.Contains(inner, "/") && (path == inner || strings.HasPrefix(path, inner+"/")) {
+			return inner
+		}
+	}
+	r, _, _ := strings.Cut(path, "/")
 	return r
 }
 
