@@ -87,7 +87,8 @@ type Account struct {
 	MustChangePassword bool
 	FactorChangedAt    time.Time // second factor
 	TOTP               TOTP
-	Passkeys           int // live ones; package session has them
+	Passkeys           int  // live ones; package session has them
+	AsksSignIn         bool // the contacts are asked about a sign-in from a new device, and there are contacts
 
 	RecoveredAt         time.Time
 	HoldUntil           time.Time

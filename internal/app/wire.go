@@ -92,6 +92,7 @@ func (a *App) services(c Config) error {
 	a.Passkeys = &session.Passkeys{Sessions: a.Sessions, Store: a.Store, Ceremonies: keys}
 	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Sessions.Contacts = a.Protect
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
 	a.Accounts.FactorGuarded = a.Protect.FactorGuarded
 	a.Guards = &trust.Guards{Circles: circles, Keys: c.Keys, Policy: c.Policy}
@@ -177,9 +178,9 @@ func (a *App) mount(c Config) {
 		Cookie: sessionCookie, SignIn: web.SignInPath, StepUp: web.StepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
 	})
 	mux, views := http.NewServeMux(), store.NewTrust(a.Store, c.Policy)
-	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Recoveries, c.Policy, c.Now)
+	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Protect, a.Recoveries, c.Policy, c.Now)
 	stepUp := web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now)
-	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now)
+	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, a.Protect, c.Policy, c.Now)
 	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String())
 	for _, pages := range []family{
 		landing,

@@ -111,6 +111,7 @@ type EndSessions struct {
 	Except  string // session id to keep, or empty
 	Why     string // "recovery", "freeze", "sign_out_everywhere", ...
 	Devices bool   // remembered devices too
+	Asked   bool   // a sign-in among them may wait for the contacts, and nothing else of this decision ends their question
 }
 
 // LockRecovery closes online recovery until the time (never moves it earlier).

@@ -37,6 +37,8 @@ const (
 	EmailRequested    Kind = "email.requested" // a new address waits for its confirmation
 	DocumentEntered   Kind = "document.entered"
 	SessionNewDevice  Kind = "session.new_device"
+	SignInAsked       Kind = "sign_in.asked"   // a sign-in from a new device waits for the contacts
+	SignInRefused     Kind = "sign_in.refused" // and no contact can approve it
 	SessionsEnded     Kind = "session.ended_everywhere"
 	HoldEnded         Kind = "hold.ended"
 )
@@ -161,6 +163,8 @@ var registry = map[Kind]Spec{
 	EmailRequested:    own(mayStop),
 	DocumentEntered:   own(mayStop),
 	SessionNewDevice:  own(mayStop).twoSided(),
+	SignInAsked:       own(mustStop),
+	SignInRefused:     own(mayStop),
 	SessionsEnded:     own(mayStop),
 	HoldEnded:         own(neverStops).optional(),
 

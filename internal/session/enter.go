@@ -21,15 +21,17 @@ type EnterInput struct {
 // Entered is a fresh session and its secrets.
 type Entered struct {
 	Auth
-	Token       string // for a cookie; never stored
-	DeviceToken string // for a long-lived cookie; empty: leave the browser's cookie as it is
-	NewDevice   bool   // the browser was not remembered before; the person was told on every channel
+	Token       string    // for a cookie; never stored
+	DeviceToken string    // for a long-lived cookie; empty: leave the browser's cookie as it is
+	Waits       time.Time // the contacts are asked, and there is no session before they approve; until then. Token is the sign-in's
+	NewDevice   bool      // the browser was not remembered before; the person was told on every channel
 }
 
 // Enter makes a session when the second factor is right: new id, new secret (T38). On a frozen
-// account it is a Restricted one.
+// account it is a Restricted one. From a new browser of a person who wants the contacts asked, the sign-in
+// waits for them instead: see Entered.Waits.
 // Faults: NotFound "fault.sign_in.over"; Refused "fault.code.wrong" with {"Left": tries},
-// "fault.code.expired", "fault.sign_in.failed" after the last try; Conflict.
+// "fault.code.expired", "fault.sign_in.failed" after the last try, "fault.sign_in.nobody_able"; Limited; Conflict.
 func (s *Service) Enter(ctx context.Context, act effect.Act, in EnterInput) (Entered, error) {
 	now := s.Now()
 	si, a, err := s.pending(ctx, in.Token, now)
@@ -57,7 +59,7 @@ func (s *Service) Enter(ctx context.Context, act effect.Act, in EnterInput) (Ent
 	done := si
 	done.State = SignInDone
 	c.SignInAfter = &done
-	return s.open(ctx, act, now, a, opening{change: c, effects: effects, method: si.Method, deviceToken: in.DeviceToken, remember: in.Remember})
+	return s.open(ctx, act, now, a, opening{change: c, effects: effects, method: si.Method, token: in.Token, deviceToken: in.DeviceToken, remember: in.Remember})
 }
 
 // compare counts and compares one typed code. wrong is what to say when it does not fit; what must
@@ -111,6 +113,7 @@ type opening struct {
 	effects     []effect.Effect
 	method      Method
 	amr         []string // what was proven; nil: password and method
+	token       string   // of the sign-in; empty: a key alone, which has none
 	deviceToken string
 	remember    bool
 	quiet       bool // the account is brand new: nobody to warn of a new browser
@@ -138,6 +141,13 @@ func (s *Service) open(ctx context.Context, act effect.Act, now time.Time, a acc
 		case err != nil && !fault.Is(err, fault.NotFound):
 			return Entered{}, err
 		}
+	}
+	// A frozen account's session only tells of the freeze; a temporary password was given in person.
+	if out.NewDevice && ses.Kind == Full && !a.MustChangePassword {
+		if a.AsksSignIn {
+			return s.askContacts(ctx, act, now, a, ses.AMR, o)
+		}
+		o.change.Unasked = true
 	}
 	if out.NewDevice && o.remember {
 		out.DeviceToken = secret.Token()

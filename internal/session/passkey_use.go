@@ -193,7 +193,7 @@ func (s *Passkeys) Second(ctx context.Context, act effect.Act, in KeyInput) (Ent
 	done.State = SignInDone
 	return s.Sessions.open(ctx, act, now, p.account, opening{
 		change: Change{SignInBefore: &before, SignInAfter: &done}, effects: append(p.burn, effect.DropCodes{Bound: before.ID}),
-		method: ByPasskey, amr: []string{"pwd", "pop"}, deviceToken: in.DeviceToken, remember: in.Remember,
+		method: ByPasskey, amr: []string{"pwd", "pop"}, token: in.Token, deviceToken: in.DeviceToken, remember: in.Remember,
 	})
 }
 

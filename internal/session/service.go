@@ -32,6 +32,7 @@ type Change struct {
 	SeenDevice   *Device // must be live; its words, area and last use are written
 	EndDevice    *Device // must be live
 	NewSession   *Session
+	Unasked      bool     // with NewSession: its browser is new and no contact was asked; refused when one must be
 	Before       *Session // must be live
 	After        *Session
 	UsedStep     *StepUse
@@ -63,6 +64,17 @@ type Store interface {
 	CommitSession(ctx context.Context, act effect.Act, now time.Time, c Change, effects []effect.Effect) error
 }
 
+// Contacts are asked about a sign-in from a new browser when its owner wants that; package trust has them.
+type Contacts interface {
+	// AskSignIn asks them; with makes what is committed together with the question.
+	// Faults: Refused "fault.action.nobody_able"; Conflict when nobody has to be asked any more.
+	AskSignIn(ctx context.Context, act effect.Act, account, signIn string, with func(action string, until time.Time) []effect.Effect) (until time.Time, err error)
+	// FinishSignIn uses their approval up in one commit with the session that begins. Fault Conflict unless they approved.
+	FinishSignIn(ctx context.Context, act effect.Act, action, signIn string, with []effect.Effect) error
+	// GiveUpSignIn ends the question in one commit with the sign-in. Fault Conflict when it is over.
+	GiveUpSignIn(ctx context.Context, act effect.Act, action, signIn string, with []effect.Effect) error
+}
+
 // Codes counts the tries of one-time codes; see package account.
 type Codes interface {
 	TryCode(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (id string, hash []byte, left int, err error)
@@ -85,6 +97,7 @@ type Service struct {
 	Codes     Codes
 	Limits    Limits
 	Passwords Passwords
+	Contacts  Contacts
 	Keys      *secret.Keyring
 	Policy    policy.Policy
 	Now       func() time.Time
@@ -194,7 +207,7 @@ func (s *Service) SignOutEverywhere(ctx context.Context, act effect.Act, auth Au
 	}
 	id := auth.Account.ID
 	return s.commit(ctx, act, now, Change{},
-		effect.EndSessions{Account: id, Except: except, Why: WhyEverywhere, Devices: true},
+		effect.EndSessions{Account: id, Except: except, Why: WhyEverywhere, Devices: true, Asked: true},
 		effect.TellSystems{Account: id, What: "session-revoked"},
 		record("session.ended_everywhere", "account:"+id, nil, id),
 	)

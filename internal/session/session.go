@@ -87,12 +87,13 @@ type SignInState string
 // The states of a sign-in.
 const (
 	SignInPending SignInState = "pending"
+	SignInWaiting SignInState = "waiting" // both factors were right, and the contacts are asked
 	SignInDone    SignInState = "done"
 	SignInFailed  SignInState = "failed" // too many wrong codes
 	SignInEnded   SignInState = "ended"  // by a freeze, a recovery, a new password
 )
 
-// SignIn is a sign-in whose password was right. It belongs to the browser that holds its token.
+// SignIn is a sign-in whose password was right, or whose key was. It belongs to the browser that holds its token.
 type SignIn struct {
 	ID         string
 	TokenHash  []byte
@@ -106,6 +107,9 @@ type SignIn struct {
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	CodeSentAt time.Time // zero: no SMS code yet
+	Action     string    // of a waiting one: what the contacts are asked to approve
+	AMR        []string  // of a waiting one: what was proven
+	Remember   bool      // of a waiting one: remember the browser once it is in
 	Version    int64
 }
 

@@ -135,11 +135,15 @@ func (s *Service) step(si SignIn, a account.Account) Step {
 	return st
 }
 
-// pending loads the sign-in of this browser. Fault NotFound "fault.sign_in.over" when it is not pending any more.
+// pending loads the sign-in of this browser. Faults: NotFound "fault.sign_in.over" when it is not pending any more,
+// Conflict "fault.sign_in.waiting" when the contacts are asked.
 func (s *Service) pending(ctx context.Context, token string, now time.Time) (SignIn, account.Account, error) {
 	si, err := s.Store.SignIn(ctx, secret.HashToken(token))
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return SignIn{}, account.Account{}, err
+	}
+	if err == nil && si.State == SignInWaiting && now.Before(si.ExpiresAt) {
+		return SignIn{}, account.Account{}, fault.New(fault.Conflict, "fault.sign_in.waiting", nil)
 	}
 	if err != nil || si.State != SignInPending || !now.Before(si.ExpiresAt) {
 		return SignIn{}, account.Account{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)

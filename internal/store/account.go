@@ -26,7 +26,7 @@ const accountColumns = `a.id, a.level, a.state, a.family, a.given, a.patronymic,
 	a.email, a.email_verified_at, a.password_hash, a.password_changed_at, a.must_change_password, a.factor_changed_at,
 	a.recovered_at, a.hold_until, a.recovery_locked_until, a.frozen_at, a.freeze_reason, a.confirmed_at,
 	a.quorum, a.locale, a.created_at, a.version, t.sealed, t.created_at, t.confirmed_at, t.last_step,
-	(SELECT COUNT(k.id) FROM passkeys k WHERE k.account_id = a.id AND k.ended_at IS NULL)`
+	(SELECT COUNT(k.id) FROM passkeys k WHERE k.account_id = a.id AND k.ended_at IS NULL), ` + asksSignIn
 
 const accountFrom = ` FROM accounts a LEFT JOIN totp t ON t.account_id = a.id `
 
@@ -41,7 +41,7 @@ func scanAccount(row func(...any) error) (account.Account, error) {
 		&phone, &verified, &confirmed, &lost, &phoneChanged, &sim,
 		&email, &emailVerified, &password, &passwordChanged, &a.MustChangePassword, &factor,
 		&recovered, &hold, &locked, &frozen, &freeze, &proven,
-		&a.Quorum, &a.Locale, &created, &a.Version, &a.TOTP.Key, &totpCreated, &totpConfirmed, &totpStep, &a.Passkeys)
+		&a.Quorum, &a.Locale, &created, &a.Version, &a.TOTP.Key, &totpCreated, &totpConfirmed, &totpStep, &a.Passkeys, &a.AsksSignIn)
 	if err != nil {
 		return account.Account{}, err
 	}

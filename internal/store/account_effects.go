@@ -87,13 +87,18 @@ func endSessions(ctx context.Context, tx *Tx, now time.Time, e effect.EndSession
 		return err
 	}
 	if err := tx.ExecAny(ctx, `UPDATE sign_ins SET state = 'ended', version = version + 1
-		WHERE account_id = $1 AND state = 'pending'`, e.Account); err != nil {
+		WHERE account_id = $1 AND state IN ('pending', 'waiting')`, e.Account); err != nil {
 		return err
 	}
 	// Signing out everywhere keeps the consents; a recovery, a freeze and a closing end them too (DOMAIN §5.7).
 	forget := e.Why == "recovery" || e.Why == "freeze" || e.Why == "account_closed"
 	if err := leaveSystems(ctx, tx, now, e.Account, e.Except, e.Why, forget); err != nil {
 		return err
+	}
+	if e.Asked {
+		if err := endWaiting(ctx, tx, now, e.Account); err != nil {
+			return err
+		}
 	}
 	if !e.Devices {
 		return nil

@@ -29,6 +29,8 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			err = dropCodes(ctx, tx, now, e.Bound)
 		case effect.IssueChallenge, effect.UseChallenge, effect.UsePasskey, effect.MarkFactorChanged:
 			err = applyPasskeyEffect(ctx, tx, now, e)
+		case effect.SignInWaits, effect.OpenSession, effect.EndSignIn, effect.UseStep:
+			err = applySignInEffect(ctx, tx, now, e)
 		case effect.Record:
 			later.records = append(later.records, e)
 		case effect.Send:

@@ -45,14 +45,18 @@ func (s *Store) Sessions(ctx context.Context, accountID string) (all []session.S
 	return all, err
 }
 
-const signInColumns = `id, token_hash, account_id, state, method, tries, device_id, device, area, created_at, expires_at, code_sent_at, version`
+const signInColumns = `id, token_hash, account_id, state, method, tries, device_id, device, area, created_at, expires_at, code_sent_at, version,
+	action_id, amr, remember`
 
 func scanSignIn(row func(...any) error) (session.SignIn, error) {
 	var x session.SignIn
-	var device sql.NullString
+	var device, action sql.NullString
+	var amr string
 	var created, expires int64
 	var sent sql.NullInt64
-	err := row(&x.ID, &x.TokenHash, &x.Account, &x.State, &x.Method, &x.Tries, &device, &x.Device, &x.Area, &created, &expires, &sent, &x.Version)
+	err := row(&x.ID, &x.TokenHash, &x.Account, &x.State, &x.Method, &x.Tries, &device, &x.Device, &x.Area, &created, &expires, &sent, &x.Version,
+		&action, &amr, &x.Remember)
+	x.Action, x.AMR = action.String, strings.Fields(amr)
 	x.DeviceID, x.CreatedAt, x.ExpiresAt, x.CodeSentAt = device.String, FromMicros(created), FromMicros(expires), FromNullMicros(sent)
 	return x, err
 }
@@ -137,9 +141,9 @@ func (s *Store) CommitSession(ctx context.Context, act effect.Act, now time.Time
 
 func writeSignIns(ctx context.Context, tx *Tx, now time.Time, c session.Change) error {
 	if x := c.NewSignIn; x != nil {
-		if err := tx.ExecOne(ctx, `INSERT INTO sign_ins (`+signInColumns+`) VALUES `+places(1, 13),
+		if err := tx.ExecOne(ctx, `INSERT INTO sign_ins (`+signInColumns+`) VALUES `+places(1, 16),
 			x.ID, x.TokenHash, x.Account, x.State, x.Method, x.Tries, NullText(x.DeviceID), clean(x.Device), clean(x.Area),
-			Micros(x.CreatedAt), Micros(x.ExpiresAt), NullMicros(x.CodeSentAt), x.Version); err != nil {
+			Micros(x.CreatedAt), Micros(x.ExpiresAt), NullMicros(x.CodeSentAt), x.Version, nil, "", false); err != nil {
 			return err
 		}
 	}
@@ -154,16 +158,16 @@ func writeSignIns(ctx context.Context, tx *Tx, now time.Time, c session.Change) 
 
 // lockSignedIn locks the account's row before a new sign-in or session of it, so that the end of
 // everything (a recovery, a freeze) and this beginning see each other (I4). It refuses when the
-// password is no longer the one that was verified, or when a freeze since then makes the session one
-// of another kind.
+// password is no longer the one that was verified, when a freeze since then makes the session one
+// of another kind, or when the contacts have to be asked about a new browser and were not.
 func lockSignedIn(ctx context.Context, tx *Tx, _ time.Time, c session.Change) error {
 	switch {
 	case c.NewSignIn != nil:
 		return tx.ExecOne(ctx, `UPDATE accounts SET locale = locale WHERE id = $1 AND state <> 'closed' AND password_changed_at = $2`,
 			c.NewSignIn.Account, Micros(c.PasswordAt))
 	case c.NewSession != nil:
-		return tx.ExecOne(ctx, `UPDATE accounts SET locale = locale WHERE id = $1 AND state <> 'closed' AND (state = 'open') = $2`,
-			c.NewSession.Account, c.NewSession.Kind == session.Full)
+		return tx.ExecOne(ctx, `UPDATE accounts AS a SET locale = locale WHERE id = $1 AND state <> 'closed' AND (state = 'open') = $2
+				AND NOT ($3 AND `+asksSignIn+`)`, c.NewSession.Account, c.NewSession.Kind == session.Full, c.Unasked)
 	}
 	return nil
 }

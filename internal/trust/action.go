@@ -72,6 +72,15 @@ func ActionStates() []ActionState {
 	return []ActionState{NoAction, Waiting, ActionApproved, ActionDone, ActionRejected, ActionExpired, ActionCancelled}
 }
 
+// Why an action was given up, where a page tells it.
+const (
+	WhySuperseded  = "superseded"   // a newer one of its kind began
+	WhySignInOver  = "sign_in_over" // the sign-in that waited was ended from elsewhere
+	WhyContactLeft = "contact_left" // too few contacts are left to approve it
+	WhyFrozen      = "frozen"
+	WhyOwner       = "owner" // stopped by the principal
+)
+
 // TimerActionExpire ends an action nobody decided or finished.
 const TimerActionExpire = "trust.action_expire"
 
@@ -106,6 +115,7 @@ type (
 		Payload                            []byte
 		Able, Needed                       int
 		Unguarded                          bool
+		StopCode                           string // for the principal's notice of a sign-in that waits
 	}
 	// ActionVotedFor is a contact's yes.
 	ActionVotedFor struct{ Vote Vote }
@@ -205,10 +215,17 @@ func (a Action) start(now time.Time, p policy.Policy, e ActionStarted) (Action, 
 		ID: e.ID, Kind: e.Kind, Account: e.Account, Session: e.Session, State: state, Needed: needed,
 		Device: e.Device, Area: e.Area, Payload: e.Payload, StartedAt: now, ExpiresAt: now.Add(p.RecoveryWait),
 	}
-	return n, []effect.Effect{
+	out := []effect.Effect{
 		n.event("action.started", nil),
 		effect.Arm{Timer: TimerActionExpire, Object: n.ID, At: n.ExpiresAt},
-	}, nil
+	}
+	if n.Kind == ActionSignIn { // whoever holds password and second factor may be a thief of both
+		out = append(out, effect.Send{
+			Kind: "sign_in.asked", To: n.Account, Via: effect.All(), NotAfter: n.ExpiresAt, Key: n.ID + ":asked",
+			Args: map[string]string{"stop_code": e.StopCode, "at": rfc(now), "device": n.Device, "area": n.Area},
+		})
+	}
+	return n, out, nil
 }
 
 func (a Action) votedFor(now time.Time, v Vote) (Action, []effect.Effect, error) {
@@ -283,7 +300,7 @@ func (a Action) WhenContactLost(now time.Time, p policy.Policy, able int) (Paren
 	if able >= a.Needed {
 		return a, nil, nil
 	}
-	return parent(a.Apply(now, p, ActionGivenUp{Reason: "contact_left"}))
+	return parent(a.Apply(now, p, ActionGivenUp{Reason: WhyContactLeft}))
 }
 
 // WhenFrozen ends every action but the lifting of a freeze.
@@ -291,7 +308,7 @@ func (a Action) WhenFrozen(now time.Time, p policy.Policy) (Parent, []effect.Eff
 	if a.Kind == ActionUnfreeze {
 		return a, nil, nil
 	}
-	return parent(a.Apply(now, p, ActionGivenUp{Reason: "frozen"}))
+	return parent(a.Apply(now, p, ActionGivenUp{Reason: WhyFrozen}))
 }
 
 // WhenClosed ends every action.

@@ -58,7 +58,7 @@ func (a Action) finish(now time.Time, e ActionFinished) (Action, []effect.Effect
 	more = append(more,
 		effect.Record{Kind: "account.phone_changed", Object: "account:" + a.Account, Subjects: []string{a.Account}},
 		effect.ChangePhone{Account: a.Account, Phone: c.Phone},
-		effect.EndSessions{Account: a.Account, Except: c.Session, Why: "phone_changed"},
+		effect.EndSessions{Account: a.Account, Except: c.Session, Why: "phone_changed", Asked: true},
 		effect.TellSystems{Account: a.Account, What: "identifier-changed"},
 	)
 	args := map[string]string{"at": rfc(now), "stop_code": e.Cast.StopCode}

@@ -17,12 +17,13 @@ const (
 	GuardRemoveFactor  GuardName = "remove_factor"  // contacts approve the removal of the last strong second factor
 	GuardRemoveContact GuardName = "remove_contact" // a contact may be removed at once, with an approval
 	GuardTellSignIn    GuardName = "tell_sign_in"   // contacts are told of a sign-in from a new device
+	GuardAskSignIn     GuardName = "ask_sign_in"    // contacts approve a sign-in from a new device
 	GuardQuorum        GuardName = "quorum"         // two contacts must approve
 )
 
 // GuardNames lists every switch in the order of its page.
 func GuardNames() []GuardName {
-	return []GuardName{GuardChangePhone, GuardTellSignIn, GuardRemoveFactor, GuardRemoveContact, GuardQuorum}
+	return []GuardName{GuardChangePhone, GuardTellSignIn, GuardAskSignIn, GuardRemoveFactor, GuardRemoveContact, GuardQuorum}
 }
 
 // GuardState is where a switch stands.

@@ -175,6 +175,7 @@ type wish struct {
 	kind        ActionKind
 	payload     []byte
 	unguarded   bool
+	second      bool // another one of its kind was open a moment ago
 }
 
 func (s *Protect) start(c Circle, act effect.Act, w wish) (Outcome, error) {
@@ -183,15 +184,20 @@ func (s *Protect) start(c Circle, act effect.Act, w wish) (Outcome, error) {
 			return Outcome{}, fault.New(fault.Conflict, "fault.action.already_asked", nil)
 		}
 	}
+	return s.begin(c, act, w)
+}
+
+func (s *Protect) begin(c Circle, act effect.Act, w wish) (Outcome, error) {
 	deadline := c.Now.Add(s.Policy.RecoveryWait)
 	a, effs, err := Action{}.Apply(c.Now, s.Policy, ActionStarted{
 		ID: w.id, Kind: w.kind, Account: c.Principal.Account, Session: w.session, Device: act.Device, Area: act.Area, Payload: w.payload,
 		Able: c.Able(deadline, s.Policy), Needed: max(1, min(c.Quorum, len(c.Guardians))), Unguarded: w.unguarded,
+		StopCode: s.Keys.StopCode(c.Principal.Account, c.Now),
 	})
 	if err != nil || w.unguarded {
 		return Outcome{Actions: []Parent{a}, Effects: effs}, err
 	}
-	asked, more, err := c.Ask(s.Policy, a, deadline, false, newID)
+	asked, more, err := c.Ask(s.Policy, a, deadline, w.second, newID)
 	return Outcome{Approvals: asked, Actions: []Parent{a}, Effects: append(effs, more...)}, err
 }
 
@@ -234,6 +240,11 @@ func (s *Protect) Expire(ctx context.Context, actionID string) error {
 		if !ok {
 			return Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
 		}
+		if a.Kind == ActionSignIn && c.Now.Before(a.ExpiresAt) {
+			// The timer comes before its time when the sign-in that waited was ended from elsewhere: signed out
+			// everywhere, another password, another phone.
+			return s.endAction(c, a, ActionGivenUp{Reason: WhySignInOver}, "cancelled")
+		}
 		return s.endAction(c, a, ActionDue{}, "expired")
 	}))
 }
@@ -245,7 +256,7 @@ func (s *Protect) GiveUp(ctx context.Context, act effect.Act, account, actionID 
 		if !ok || a.Account != account {
 			return Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
 		}
-		return s.endAction(c, a, ActionGivenUp{Reason: "owner"}, "cancelled")
+		return s.endAction(c, a, ActionGivenUp{Reason: WhyOwner}, "cancelled")
 	})
 }
 

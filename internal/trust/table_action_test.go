@@ -48,6 +48,7 @@ func actionSamples() []flowtable.Sample[trust.Action] {
 	approved := step(waiting, trust.ActionVotedFor{Vote: vote(1, "")})
 	free := must(trust.Action{}.Apply, start, trust.ActionEvent(unguarded(trust.ActionChangePhone)))
 	leaving := step(begin(trust.ActionRemoveContact, 1), trust.ActionVotedFor{Vote: vote(1, "")})
+	entering := step(begin(trust.ActionSignIn, 1), trust.ActionVotedFor{Vote: vote(1, "")})
 	done := step(approved, trust.ActionFinished{Guarded: true, Change: phoneChange(""), Cast: vote(0, "").Cast})
 	return []flowtable.Sample[trust.Action]{
 		{Name: "none"},
@@ -56,9 +57,11 @@ func actionSamples() []flowtable.Sample[trust.Action] {
 		{Name: "waiting, unfreeze", Value: begin(trust.ActionUnfreeze, 1)},
 		{Name: "waiting, rehearsal", Value: begin(trust.ActionRehearsal, 1)},
 		{Name: "waiting, remove factor", Value: begin(trust.ActionRemoveFactor, 1)},
+		{Name: "waiting, sign-in", Value: begin(trust.ActionSignIn, 1)},
 		{Name: "approved", Value: approved},
 		{Name: "approved, unguarded", Value: free},
 		{Name: "approved, remove contact", Value: leaving},
+		{Name: "approved, sign-in", Value: entering},
 		{Name: "done", Value: done},
 		{Name: "rejected", Value: step(waiting, trust.ActionVotedAgainst{Vote: vote(0, trust.ReasonFraud)})},
 		{Name: "expired", Value: must(waiting.Apply, waiting.ExpiresAt, trust.ActionEvent(trust.ActionDue{}))},
@@ -79,6 +82,7 @@ func actionMachine() flowtable.Machine[trust.Action, trust.ActionEvent] {
 		},
 		Variants: []flowtable.Variant[trust.Action, trust.ActionEvent]{
 			{Name: "enough contacts are able", Event: actionStarted(trust.ActionUnfreeze, 2, 2)},
+			{Name: "a sign-in", Event: actionStarted(trust.ActionSignIn, 1, 1)},
 			{Name: "too few are able", Event: actionStarted(trust.ActionUnfreeze, 1, 2)},
 			{Name: "nobody is able", Event: actionStarted(trust.ActionUnfreeze, 0, 1)},
 			{Name: "the first", Event: trust.ActionVotedFor{Vote: vote(1, "")}},

@@ -50,7 +50,7 @@ func TestGuardTable(t *testing.T) {
 func TestGuardsInForce(t *testing.T) {
 	for name, want := range map[trust.GuardName]bool{
 		trust.GuardChangePhone: true, trust.GuardTellSignIn: true,
-		trust.GuardRemoveFactor: false, trust.GuardRemoveContact: false, trust.GuardQuorum: false,
+		trust.GuardRemoveFactor: false, trust.GuardRemoveContact: false, trust.GuardAskSignIn: false, trust.GuardQuorum: false,
 	} {
 		if got := trust.NewGuard("principal", name).Guards(); got != want {
 			t.Errorf("%s guards from the start: %v", name, got)

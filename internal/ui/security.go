@@ -76,7 +76,8 @@ type SessionsList struct {
 	News     Notice
 	Sessions []SignedIn
 	Devices  []SignedIn
-	Others   bool // there is more than this browser
+	Others   bool   // there is more than this browser
+	Asked    Notice // of a sign-in that waits for the contacts; empty: none does
 }
 
 // Template is the page's file.

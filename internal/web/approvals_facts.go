@@ -37,6 +37,9 @@ func askPage(frame ui.ApprovalFrame, q trust.Request, p policy.Policy) ui.Approv
 	}
 	if q.Approval.SecondAsked {
 		page.Alarm = ui.Notice{Tone: ui.Danger, Title: ui.K("approvals.ask.second_title"), Text: ui.K("approvals.ask.second")}
+		if q.Approval.Action == trust.ActionSignIn {
+			page.Alarm.Text = ui.K("approvals.ask.second.sign_in")
+		}
 	}
 	if len(q.Unable) > 0 {
 		if !q.AbleFrom.IsZero() && q.AbleFrom.Before(q.Approval.ExpiresAt) {

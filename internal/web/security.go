@@ -40,6 +40,7 @@ type Security struct {
 	of       Credentials
 	sessions SessionLists
 	guards   OwnLinks
+	asked    OwnActions
 	policy   policy.Policy
 	now      func() time.Time
 	cookie   string // of the session
@@ -47,8 +48,8 @@ type Security struct {
 }
 
 // NewSecurity prepares the pages.
-func NewSecurity(kit *httpx.Kit, of Credentials, sessions SessionLists, guards OwnLinks, p policy.Policy, now func() time.Time) *Security {
-	return &Security{kit: kit, of: of, sessions: sessions, guards: guards, policy: p, now: now}
+func NewSecurity(kit *httpx.Kit, of Credentials, sessions SessionLists, guards OwnLinks, asked OwnActions, p policy.Policy, now func() time.Time) *Security {
+	return &Security{kit: kit, of: of, sessions: sessions, guards: guards, asked: asked, policy: p, now: now}
 }
 
 // Mount adds the pages. What takes a protection away needs the repeated check; ending a session does not:
@@ -66,6 +67,7 @@ func (p *Security) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	mux.Handle("POST /settings/safety/totp/confirm", stepUp(p.confirm))
 	mux.Handle("POST /settings/safety/totp/remove", stepUp(p.removeTOTP))
 	mux.Handle("GET /settings/safety/sessions", session(p.list))
+	mux.Handle("POST /settings/safety/sessions/stop-asked", session(p.stopAsked))
 	mux.Handle("POST /settings/safety/sessions/{id}/end", session(p.end))
 	mux.Handle("POST /settings/safety/sessions/end-others", session(p.endOthers))
 	mux.Handle("POST /settings/safety/devices/{id}/forget", session(p.forget))

@@ -1,11 +1,14 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
+	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/session"
+	"doverie/internal/trust"
 	"doverie/internal/ui"
 )
 
@@ -21,11 +24,48 @@ func (p *Security) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := sessionsPage(auth, sessions, devices)
+	if asked, ok, err := p.askedSignIn(r); err != nil {
+		return err
+	} else if ok {
+		page.Asked = ui.Notice{
+			Tone: ui.Danger, Title: ui.K("sessions.asked.title"),
+			Text: ui.K("sessions.asked", "Until", asked.Action.ExpiresAt, "Device", ui.DeviceText(asked.Action.Device)),
+		}
+	}
 	switch done := r.URL.Query().Get("done"); done {
-	case "ended", "others", "forgotten":
+	case "ended", "others", "forgotten", "stopped":
 		page.News = ui.Notice{Tone: ui.Success, Text: ui.K("sessions.done." + done)}
 	}
 	return p.kit.Page(w, r, page, httpx.Section(pathSecurity))
+}
+
+// OwnActions reads and ends a guarded action of the reader's own; trust.Protect has it.
+type OwnActions interface {
+	Waiting(ctx context.Context, account, session string, kind trust.ActionKind) (w trust.WaitingAction, ok bool, err error)
+	GiveUp(ctx context.Context, act effect.Act, account, actionID string) error
+}
+
+// askedSignIn is the sign-in from a new browser that waits for the contacts, as the owner sees it elsewhere.
+func (p *Security) askedSignIn(r *http.Request) (trust.WaitingAction, bool, error) {
+	v := httpx.VisitorOf(r)
+	return p.asked.Waiting(r.Context(), v.Account, v.Session, trust.ActionSignIn)
+}
+
+// stopAsked keeps whoever signs in from a new browser out. There is at most one, so nothing of the form names him.
+func (p *Security) stopAsked(w http.ResponseWriter, r *http.Request) error {
+	if _, err := httpx.Form(r); err != nil {
+		return err
+	}
+	asked, ok, err := p.askedSignIn(r)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err := p.asked.GiveUp(r.Context(), p.kit.Act(r), httpx.VisitorOf(r).Account, asked.Action.ID); err != nil {
+			return err
+		}
+	}
+	return httpx.Redirect(w, r, pathSessions+"?done=stopped")
 }
 
 func sessionsPage(auth session.Auth, sessions []session.Session, devices []session.Device) ui.SessionsList {

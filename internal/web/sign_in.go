@@ -46,6 +46,7 @@ type SignIns interface {
 	Resend(ctx context.Context, act effect.Act, token string) (session.Step, error)
 	Enter(ctx context.Context, act effect.Act, in session.EnterInput) (session.Entered, error)
 	SignOut(ctx context.Context, act effect.Act, auth session.Auth) error
+	WaitingSignIns
 }
 
 // Authenticator reads the whole session of a browser, for the services that ask for it.
@@ -60,18 +61,19 @@ type OpenAlarm interface {
 
 // SignIn is the pages of the sign-in.
 type SignIn struct {
-	kit    *httpx.Kit
-	of     SignIns
-	alarms OpenAlarm
-	policy policy.Policy
-	now    func() time.Time
-	cookie string // of the session
-	keys   bool   // passkeys are offered; NewPasskeys says so
+	kit      *httpx.Kit
+	of       SignIns
+	contacts AskedContacts
+	alarms   OpenAlarm
+	policy   policy.Policy
+	now      func() time.Time
+	cookie   string // of the session
+	keys     bool   // passkeys are offered; NewPasskeys says so
 }
 
 // NewSignIn prepares the pages.
-func NewSignIn(kit *httpx.Kit, of SignIns, alarms OpenAlarm, p policy.Policy, now func() time.Time) *SignIn {
-	return &SignIn{kit: kit, of: of, alarms: alarms, policy: p, now: now}
+func NewSignIn(kit *httpx.Kit, of SignIns, contacts AskedContacts, alarms OpenAlarm, p policy.Policy, now func() time.Time) *SignIn {
+	return &SignIn{kit: kit, of: of, contacts: contacts, alarms: alarms, policy: p, now: now}
 }
 
 // Mount adds the pages.
@@ -84,6 +86,7 @@ func (p *SignIn) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	mux.Handle("POST /sign-in/resend", p.kit.Handle(p.resend))
 	mux.Handle("POST /sign-in/method", p.kit.Handle(p.choose))
 	mux.Handle("POST /sign-out", p.kit.Handle(citizens.Maybe(p.signOut)))
+	p.mountWaiting(mux)
 }
 
 func (p *SignIn) form(w http.ResponseWriter, r *http.Request) error {
@@ -103,6 +106,8 @@ func signInNews(query url.Values) ui.Notice {
 		return ui.Notice{Tone: ui.Warning, Text: ui.K("fault.sign_in.failed")}
 	case "late":
 		return ui.Notice{Tone: ui.Info, Text: ui.K("sign_in.news.late")}
+	case "left":
+		return ui.Notice{Tone: ui.Info, Text: ui.K("sign_in.news.left")}
 	case "out":
 		return ui.Notice{Tone: ui.Success, Text: ui.K("sign_in.news.out")}
 	}

@@ -28,6 +28,11 @@ func (p *SignIn) codeForm(w http.ResponseWriter, r *http.Request) error {
 func (p *SignIn) fail(w http.ResponseWriter, r *http.Request, err error, next string) error {
 	var why string
 	switch fault.Of(err).Key {
+	case "fault.sign_in.waiting":
+		return httpx.Redirect(w, r, withNext(pathSignInWaiting, next))
+	case "fault.sign_in.nobody_able":
+		p.kit.ClearCookie(w, signInCookie)
+		return httpx.Redirect(w, r, pathSignInWaiting+"?why="+whyNobody)
 	case "fault.sign_in.over":
 		why = "over"
 	case "fault.sign_in.failed":
@@ -57,7 +62,7 @@ func (p *SignIn) enter(w http.ResponseWriter, r *http.Request) error {
 		Token: p.kit.Cookie(r, signInCookie), Code: form.Get("code"), DeviceToken: device, Remember: remember,
 	})
 	if err != nil {
-		if fault.Of(err).Key == "fault.sign_in.failed" {
+		if key := fault.Of(err).Key; key == "fault.sign_in.failed" || key == "fault.sign_in.nobody_able" {
 			return p.fail(w, r, err, next)
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
@@ -72,8 +77,12 @@ func (p *SignIn) enter(w http.ResponseWriter, r *http.Request) error {
 	return httpx.Redirect(w, r, to)
 }
 
-// welcome gives the browser the secrets of a fresh session and says where it goes first.
+// welcome gives the browser the secrets of a fresh session and says where it goes first. A sign-in that waits for
+// the contacts has no session yet.
 func (p *SignIn) welcome(w http.ResponseWriter, r *http.Request, in session.Entered, device, next string) (to string, err error) {
+	if !in.Waits.IsZero() {
+		return p.keepWaiting(w, in, next), nil
+	}
 	p.kit.ClearCookie(w, signInCookie)
 	p.kit.SetCookie(w, p.cookie, in.Token, p.policy.SessionTTL)
 	switch {

@@ -105,6 +105,11 @@ func cabinetForms() []form {
 		{route: "POST /settings/safety/sessions/{id}/end", what: "Ending one sign-in", gate: session, button: true, scene: signedIn("/settings/safety/sessions/0/end"), tries: []try{
 			{typed: "an id of nobody's or of somebody else's", status: 404, says: []say{words("fault.not_found")}},
 		}},
+		{
+			route: "POST /settings/safety/sessions/stop-asked", what: "Keeping out whoever signs in from a new device", gate: session, button: true,
+			scene: signedIn("/settings/safety/sessions/stop-asked"),
+			tries: []try{{typed: "nobody does", status: 303, to: "/settings/safety/sessions?done=stopped", says: []say{words("sessions.done.stopped")}}},
+		},
 		{route: "POST /settings/safety/sessions/end-others", what: "Ending every other sign-in", gate: session, button: true, scene: signedIn("/settings/safety/sessions/end-others")},
 		{route: "POST /settings/safety/devices/{id}/forget", what: "Forgetting a device", gate: session, button: true, scene: signedIn("/settings/safety/devices/0/forget"), tries: []try{
 			{typed: "an id of nobody's or of somebody else's", status: 404, says: []say{words("fault.not_found")}},

@@ -112,6 +112,23 @@ func openForms() []form {
 		codeForm("POST /sign-in/code", "The code of a sign-in", signingIn("/sign-in/code"), "/sign-in?why=failed", "fault.sign_in.failed",
 			codeTables{own: "sign_ins", end: []string{"codes", "phone_slots", "sign_ins", "events", "event_subjects", "audit_head"}}),
 		{
+			route: "POST /sign-in/waiting", what: "Entering from a new device once the contact said yes", good: []string{"next", ""}, scene: waiting("/sign-in/waiting"),
+			tries: []try{
+				{typed: "before the contact answered: nothing opens", status: 303, to: "/sign-in/waiting", says: []say{words("sign_in.waiting.never")}},
+				{
+					typed: "no sign-in waits in this browser", status: 303, to: "/sign-in?why=over", says: []say{words("fault.sign_in.over")},
+					first: func(_ *play, c *apptest.Client) { c.SetCookie("sign_in", "nonsense") },
+				},
+			},
+		},
+		{
+			route: "POST /sign-in/waiting/cancel", what: "Giving a sign-in from a new device up", button: true, scene: waiting("/sign-in/waiting/cancel"),
+			tries: []try{{
+				typed: "no sign-in waits in this browser", status: 303, to: "/sign-in?why=left", says: []say{words("sign_in.news.left")},
+				first: func(_ *play, c *apptest.Client) { c.SetCookie("sign_in", "nonsense") },
+			}},
+		},
+		{
 			route: "POST /sign-in/resend", what: "Another code of a sign-in", good: []string{"next", ""}, scene: signingIn("/sign-in/resend"),
 			tries: []try{{typed: "pressed too soon", says: []say{words("fault.code.resend", "After", time.Minute)}}},
 		},

@@ -85,6 +85,17 @@ func signingIn(path string) scene {
 	}
 }
 
+// waiting is Vera in a new browser, both factors right, whose contact is asked.
+func waiting(path string) scene {
+	return func(p *play) (*apptest.Client, string) {
+		p.linked()
+		p.must(p.Guards.SwitchOn(p.t.Context(), actOfTests, p.Vera.ID, trust.GuardAskSignIn))
+		c, _ := signingIn("")(p)
+		c.Want(c.Post("/sign-in/code", "code", p.note["code"]), "/sign-in/waiting")
+		return c, path
+	}
+}
+
 func steppingUp(path string) scene {
 	return func(p *play) (*apptest.Client, string) {
 		c, _ := signedIn(path)(p)
