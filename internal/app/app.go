@@ -18,6 +18,7 @@ import (
 	"doverie/internal/i18n"
 	"doverie/internal/jobs"
 	"doverie/internal/notify"
+	"doverie/internal/oidc"
 	"doverie/internal/policy"
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
@@ -66,6 +67,7 @@ type App struct {
 	Phones     *trust.Phones
 	Recoveries *recovery.Service
 	Stops      *recovery.Stops
+	Systems    *oidc.Provider // for other information systems
 	Kit        *httpx.Kit
 	Texts      *i18n.Catalogue
 
@@ -103,6 +105,9 @@ func (a *App) sweeps(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
+		if err := a.Systems.Keys.Tend(ctx); err != nil && ctx.Err() == nil {
+			a.log.ErrorContext(ctx, "signing keys", "error", err)
+		}
 		removed, err := a.Store.Sweep(ctx, a.now())
 		switch {
 		case ctx.Err() != nil:

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"doverie/internal/account"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
 	"doverie/internal/jobs"
 	"doverie/internal/notify"
+	"doverie/internal/oidc"
+	"doverie/internal/oidc/endpoint"
 	"doverie/internal/passkey"
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
@@ -103,6 +106,10 @@ func (a *App) services(c Config) error {
 		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts, devices: a.Store}, Attempts: circles, Limits: circles,
 		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
 	}
+	a.Systems = &oidc.Provider{
+		Issuer: strings.TrimSuffix(c.BaseURL.String(), "/"), Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now,
+		Keys: &oidc.Keys{Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now}, Subjects: oidc.Subjects{Keys: c.Keys},
+	}
 	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
 	return nil
 }
@@ -159,6 +166,7 @@ func (a *App) edge(c Config) error {
 	}
 	a.Kit, err = httpx.New(httpx.Config{
 		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
+		CrossOrigin: endpoint.CrossOrigin(),
 	}, pages)
 	if err != nil {
 		return err
@@ -202,6 +210,7 @@ func (a *App) mount(c Config) {
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy},
 		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
+		&endpoint.Endpoints{Kit: a.Kit, Provider: a.Systems, Sessions: a.Sessions, Log: c.Log, SignIn: web.SignInPath, StepUp: web.StepUpPath},
 	} {
 		pages.Mount(mux, gate)
 	}

@@ -43,3 +43,6 @@ const (
 )
 
 var errKeys = errors.New("oidc: not a set of public keys, RSA of 2048 bits or P-256")
+
+// Failed is our own failure in the protocol's words.
+func Failed(err error) *Error { return serverError(err) }

@@ -131,13 +131,12 @@ func (k *Keys) signing(ctx context.Context, alg string) (Key, crypto.Signer, err
 	if err != nil {
 		return Key{}, nil, err
 	}
-	for _, key := range keys {
-		if key.State == Signing && key.Alg == alg {
-			private, err := k.open(key)
-			return key, private, err
-		}
+	key := find(keys, alg, Signing)
+	if key == nil {
+		return Key{}, nil, errNoKey
 	}
-	return Key{}, nil, errNoKey
+	private, err := k.open(*key)
+	return *key, private, err
 }
 
 func (k *Keys) open(key Key) (crypto.Signer, error) {
@@ -174,6 +173,11 @@ func (k *Keys) list(ctx context.Context) ([]Key, error) {
 		return known, nil
 	}
 	known, err := k.Store.OIDCKeys(ctx, now)
+	if err == nil && (find(known, RS256, Signing) == nil || find(known, ES256, Signing) == nil) { // the very first use
+		if err = k.Tend(ctx); err == nil {
+			known, err = k.Store.OIDCKeys(ctx, now)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +222,7 @@ func publicSet(keys []Key) (jose.JSONWebKeySet, error) {
 	return set, nil
 }
 
-// Tend moves the keys on with time: the first keys sign at once; a successor is announced policy.SystemKeyAnnounce
+// Tend moves the keys on with time; the first use of a key does it too: the first keys sign at once; a successor is announced policy.SystemKeyAnnounce
 // before the signing key is policy.SystemKeyLife old, and then takes over. Any process may call it at any time.
 func (k *Keys) Tend(ctx context.Context) error {
 	now := k.Now()

@@ -20,6 +20,7 @@ type Layout struct {
 	Banners   []Notice  // pinned above the page: security news that must not be missed
 	Clock     time.Time // set only in a demonstration with a clock of its own
 	Refresh   int       // seconds after which a page without JavaScript asks again; 0: never
+	Onward    string    // own address that the page leads to by itself, with or without scripts; empty: nowhere
 	Live      string    // address of the event stream that tells the page to refresh; empty: none
 	Failed    bool      // the form came back with errors: the tab's title says so
 	BodyClass string    // "wide" for the operator's console and tables

@@ -97,7 +97,7 @@ func cursorLink(way []int64) string {
 func historyDays(events []audit.Event, me string, voice *i18n.Printer) []ui.HistoryDay {
 	var out []ui.HistoryDay
 	for _, e := range events {
-		row := ui.Row{Icon: eventIcon(e.Kind), Title: eventText(e.Kind, voice), Note: eventNote(e, me, voice), Badge: eventBadge(e)}
+		row := ui.Row{Icon: eventIcon(e.Kind), Title: eventText(e, voice), Note: eventNote(e, me, voice), Badge: eventBadge(e)}
 		if n := len(out); n > 0 && sameDay(out[n-1].Day, e.At, voice.Zone()) {
 			out[n-1].Rows = append(out[n-1].Rows, row)
 			continue
@@ -113,8 +113,11 @@ func sameDay(a, b time.Time, zone *time.Location) bool {
 
 // eventText is the event in plain words. A kind that this version does not know, written by a newer one
 // on another machine, is still shown.
-func eventText(kind string, voice *i18n.Printer) ui.Text {
-	if key := "event." + kind; voice.Has(key) {
+func eventText(e audit.Event, voice *i18n.Printer) ui.Text {
+	if key := "event." + e.Kind; voice.Has(key) {
+		if system, ok := e.Facts["system"]; ok {
+			return ui.K(key, "System", system)
+		}
 		return ui.K(key)
 	}
 	return ui.K("history.unknown")
@@ -153,6 +156,8 @@ func eventIcon(kind string) string {
 		return "shield-check"
 	case "device":
 		return "laptop"
+	case "system":
+		return "globe"
 	}
 	return "user"
 }
@@ -160,7 +165,7 @@ func eventIcon(kind string) string {
 // eventBadge marks what is worth a second look.
 func eventBadge(e audit.Event) ui.Badge {
 	switch e.Kind {
-	case "sign_in.failed", "session.step_up_failed", "recovery.started", "recovery.completed", "account.frozen", "account.phone_lost":
+	case "sign_in.failed", "session.step_up_failed", "recovery.started", "recovery.completed", "account.frozen", "account.phone_lost", "system.code_reused", "system.token_reused":
 		return ui.Badge{Tone: ui.Warning, Text: ui.K("history.check")}
 	case "session.started":
 		if e.Facts["new_device"] == "yes" {

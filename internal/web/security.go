@@ -111,6 +111,7 @@ func (p *Security) homePage(r *http.Request, a account.Account, guards, sessions
 			app,
 			{Icon: "laptop", Title: ui.K("security.card.sessions"), Text: ui.K("security.card.sessions.text", "Sessions", sessions, "Devices", devices), Href: pathSessions},
 			{Icon: "shield-check", Title: ui.K("guards.title"), Text: ui.K("security.card.guards"), Href: pathGuards},
+			{Icon: "globe", Title: ui.K("systems.card.title"), Text: ui.K("systems.card.text"), Href: "/settings/safety/consents"},
 			{Icon: "history", Title: ui.K("layout.nav.events"), Text: ui.K("account.card.events"), Href: pathEvents},
 		},
 	}

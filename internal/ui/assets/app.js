@@ -131,5 +131,6 @@
   document.querySelectorAll("[data-live]").forEach(watch);
   enhance(document);
   document.getElementById("errors")?.focus();
+  document.querySelector("form[data-onward]")?.requestSubmit(); // an answer on its way to another site; without scripts a button sends it
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => { delete f.dataset.sent; }));
 })();
