@@ -150,6 +150,7 @@ type ConfirmPhone struct {
 type TellSystems struct {
 	Account string
 	What    string // "recovery-activated", "session-revoked", "account-disabled", ...
+	Why     string // what brought it about, one word: "recovery", "password", "contact_fraud", ...; may be empty
 }
 
 // ChangePhone makes the number the account's own, verified at this moment by a code sent to it.

@@ -120,15 +120,20 @@ func putNotices(ctx context.Context, tx *Tx, now time.Time, notices []effect.Tel
 	if len(notices) == 0 {
 		return nil
 	}
-	args := make([]any, 0, 4*len(notices))
+	txn, err := newID() // what one decision tells belongs together
+	if err != nil {
+		return err
+	}
+	tx.tell = true
+	args := make([]any, 0, 6*len(notices))
 	for _, n := range notices {
 		id, err := newID()
 		if err != nil {
 			return err
 		}
-		args = append(args, id, n.Account, n.What, Micros(now))
+		args = append(args, id, n.Account, n.What, n.Why, txn, Micros(now))
 	}
-	return tx.ExecAny(ctx, `INSERT INTO system_notices (id, account_id, what, at) VALUES `+places(len(notices), 4), args...)
+	return tx.ExecAny(ctx, `INSERT INTO system_notices (id, account_id, what, why, txn, at) VALUES `+places(len(notices), 6), args...)
 }
 
 func newID() (string, error) {

@@ -34,6 +34,7 @@ type Store struct {
 	keys  Keys
 	now   func() time.Time
 	wake  chan struct{}
+	tells chan struct{} // the same for what other systems have to be told
 	total Stats
 }
 
@@ -43,7 +44,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if o.Keys == nil || o.Now == nil {
 		return nil, errors.New("store: Options.Keys and Options.Now are required")
 	}
-	s := &Store{keys: o.Keys, now: o.Now, wake: make(chan struct{}, 1)}
+	s := &Store{keys: o.Keys, now: o.Now, wake: make(chan struct{}, 1), tells: make(chan struct{}, 1)}
 	var err error
 	if isPostgres(dsn) {
 		s.d = postgresDialect()

@@ -28,6 +28,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM message_parts WHERE submitted_at < $1`, now.Add(-keepMessages)},
 		{`DELETE FROM stray_receipts WHERE at < $1`, now.Add(-keepStrays)},
 		{`DELETE FROM system_notices WHERE drained_at < $1`, now.Add(-keepMessages)},
+		{`DELETE FROM signal_deliveries WHERE done_at < $1`, now.Add(-keepMessages)},
+		{`UPDATE signal_deliveries SET state = 'failed', owner = NULL, lease_until = NULL, done_at = at, problem = 'fault.signals.too_old'
+			WHERE done_at IS NULL AND at < $1`, now.Add(-keepMessages)}, // nobody came for it
 		{`DELETE FROM registrations WHERE expires_at < $1`, now}, // names and phones of people who never became accounts
 		{`DELETE FROM passkey_challenges WHERE expires_at < $1`, now},
 		{`DELETE FROM email_links WHERE expires_at < $1`, now},

@@ -36,6 +36,7 @@ type Tx struct {
 	run  carrier
 	now  time.Time
 	wake bool // a message or a timer was written
+	tell bool // there is something to tell other systems
 }
 
 type inTxKey struct{}
@@ -263,7 +264,10 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	}
 	s.each(ctx, func(c *Stats) { c.commits.Add(1) })
 	if tx.wake {
-		s.wakeUp()
+		ring(s.wake)
+	}
+	if tx.tell {
+		ring(s.tells)
 	}
 	return nil, false
 }
@@ -300,9 +304,9 @@ func (s *Store) commitFailed(err error, broken *bool) (error, bool) {
 	return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: commit: %w", err)), false
 }
 
-func (s *Store) wakeUp() {
+func ring(bell chan struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case bell <- struct{}{}:
 	default: // a wake is waiting already
 	}
 }
