@@ -49,7 +49,7 @@ func (s *Service) ChangePassword(ctx context.Context, act effect.Act, c Caller, 
 	return s.commit(ctx, act, now, Change{Before: &a, After: &after},
 		effect.SetPassword{Account: a.ID, Hash: hash},
 		effect.EndSessions{Account: a.ID, Except: c.Session, Why: "password_changed", Asked: true},
-		effect.TellSystems{Account: a.ID, What: "credential-change"},
+		effect.TellSystems{Account: a.ID, What: "credential-change", Why: "password"},
 		record("account.password_changed", "account:"+a.ID, nil, a.ID),
 		effect.Send{Kind: "password.changed", To: a.ID, Via: effect.All(), Args: at(now)},
 	)

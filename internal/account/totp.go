@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"doverie/internal/effect"
@@ -99,7 +100,7 @@ func factorChanged(id, kind string, now time.Time) []effect.Effect {
 	return []effect.Effect{
 		record(kind, "account:"+id, nil, id),
 		effect.Send{Kind: "factor.changed", To: id, Via: effect.All(), Args: at(now)},
-		effect.TellSystems{Account: id, What: "credential-change"},
+		effect.TellSystems{Account: id, What: "credential-change", Why: strings.TrimPrefix(kind, "account.")},
 	}
 }
 

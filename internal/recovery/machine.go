@@ -349,6 +349,9 @@ func (r Recovery) votedAgainst(now time.Time, p policy.Policy, v trust.Vote) (Re
 		kind = "recovery.fraud"
 	}
 	n, out, err := r.end(now, Rejected, v.By.Reason)
+	if kind == "recovery.fraud" {
+		out = append(out, effect.TellSystems{Account: r.Account, What: "recovery-deceived", Why: "deceived"})
+	}
 	return n, append(out,
 		effect.LockRecovery{Account: r.Account, Until: now.Add(p.RecoveryLock)},
 		r.tell(kind, r.Account, v.Cast, map[string]string{
@@ -392,8 +395,8 @@ func (r Recovery) complete(now time.Time, p policy.Policy, e PasswordSet) (Recov
 		effect.PurgePending{Account: r.Account},
 		effect.EndSessions{Account: r.Account, Why: "recovery", Devices: true},
 		effect.BeginHold{Account: r.Account, At: now, Until: until},
-		effect.TellSystems{Account: r.Account, What: "credential-change"},
-		effect.TellSystems{Account: r.Account, What: "session-revoked"},
+		effect.TellSystems{Account: r.Account, What: "credential-change", Why: "recovery"},
+		effect.TellSystems{Account: r.Account, What: "session-revoked", Why: "recovery"},
 		r.tell("recovery.completed", r.Account, e.Cast, map[string]string{"until": until.UTC().Format(time.RFC3339), "role": string(trust.PrincipalSide)}),
 	)
 	for _, c := range e.Cast.ContactsOrder {
@@ -411,7 +414,7 @@ func (r Recovery) disown(now time.Time, p policy.Policy, e DisownedByOwner) (Rec
 	out = append(out,
 		effect.LockRecovery{Account: r.Account, Until: until},
 		r.tell("recovery.disowned", r.Account, e.Cast, map[string]string{"until": until.UTC().Format(time.RFC3339), "role": string(trust.PrincipalSide)}),
-		effect.TellSystems{Account: r.Account, What: "recovery-disowned"},
+		effect.TellSystems{Account: r.Account, What: "recovery-disowned", Why: "disowned"},
 	)
 	if r.Guarded {
 		for _, c := range e.Cast.ContactsOrder {

@@ -185,7 +185,7 @@ func changed(k Passkey, kind string, now time.Time) []effect.Effect {
 	return []effect.Effect{
 		record(kind, "passkey:"+k.ID, map[string]string{"name": k.Name}, k.Account),
 		effect.Send{Kind: "factor.changed", To: k.Account, Via: effect.All(), Args: map[string]string{"at": now.Format(time.RFC3339)}},
-		effect.TellSystems{Account: k.Account, What: "credential-change"},
+		effect.TellSystems{Account: k.Account, What: "credential-change", Why: strings.TrimPrefix(kind, "account.")},
 	}
 }
 

@@ -208,7 +208,7 @@ func (s *Service) SignOutEverywhere(ctx context.Context, act effect.Act, auth Au
 	id := auth.Account.ID
 	return s.commit(ctx, act, now, Change{},
 		effect.EndSessions{Account: id, Except: except, Why: WhyEverywhere, Devices: true, Asked: true},
-		effect.TellSystems{Account: id, What: "session-revoked"},
+		effect.TellSystems{Account: id, What: "session-revoked", Why: WhyEverywhere},
 		record("session.ended_everywhere", "account:"+id, nil, id),
 	)
 }

@@ -230,6 +230,9 @@ func (s *Streams) Subject(ctx context.Context, client string, r SubjectRequest, 
 	if err := s.limit(ctx, client); err != nil {
 		return err
 	}
+	if r.Stream == "" {
+		return wrong("stream_id")
+	}
 	x, err := s.own(ctx, client, r.Stream)
 	if err != nil {
 		return err
@@ -245,6 +248,9 @@ func (s *Streams) Subject(ctx context.Context, client string, r SubjectRequest, 
 func (s *Streams) Verify(ctx context.Context, client string, r VerificationRequest) error {
 	if err := s.limit(ctx, client); err != nil {
 		return err
+	}
+	if r.Stream == "" {
+		return wrong("stream_id")
 	}
 	before, err := s.own(ctx, client, r.Stream)
 	if err != nil {

@@ -136,6 +136,7 @@ func writeGrant(ctx context.Context, tx *Tx, now time.Time, c oidc.Change) error
 // leaveSystems ends what other systems hold of the account, in the transaction that ends the rest of it: codes,
 // tokens and visits, but those of the browser session that stays; and every consent where forget is set (I4).
 func leaveSystems(ctx context.Context, tx *Tx, now time.Time, account, except, why string, forget bool) error {
+	tx.tell = true
 	if err := tx.ExecAny(ctx, `UPDATE oidc_families SET ended_at = $1, ended_why = $2, version = version + 1
 		WHERE account_id = $3 AND ended_at IS NULL AND sid NOT IN (SELECT v.id FROM oidc_sessions v WHERE v.account_id = $3 AND v.session_id = $4)`,
 		Micros(now), why, account, except); err != nil {
@@ -154,6 +155,7 @@ func leaveSystems(ctx context.Context, tx *Tx, now time.Time, account, except, w
 
 // leaveSystemsOf ends what other systems hold of one browser session.
 func leaveSystemsOf(ctx context.Context, tx *Tx, now time.Time, session, why string) error {
+	tx.tell = true
 	if err := tx.ExecAny(ctx, `UPDATE oidc_families SET ended_at = $1, ended_why = $2, version = version + 1
 		WHERE ended_at IS NULL AND sid IN (SELECT v.id FROM oidc_sessions v WHERE v.session_id = $3)`, Micros(now), why, session); err != nil {
 		return err

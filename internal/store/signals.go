@@ -159,7 +159,7 @@ func (s *Store) SetSubject(ctx context.Context, now time.Time, stream, subject s
 			return tx.ExecAny(ctx, `DELETE FROM signal_removed WHERE stream_id = $1 AND subject_hash = $2`, stream, hash)
 		}
 		if there >= most {
-			return fault.New(fault.Limited, "fault.limited", nil)
+			return fault.New(fault.Limited, "fault.limited.after", fault.Args{"After": time.Hour})
 		}
 		return tx.ExecAny(ctx, `INSERT INTO signal_removed (stream_id, subject_hash, at) VALUES ($1, $2, $3)
 			ON CONFLICT (stream_id, subject_hash) DO NOTHING`, stream, hash, Micros(now))
@@ -169,7 +169,7 @@ func (s *Store) SetSubject(ctx context.Context, now time.Time, stream, subject s
 // WaitingFor implements signals.Store.
 func (s *Store) WaitingFor(ctx context.Context, stream string, most int) (waiting []signals.Delivery, more bool, err error) {
 	err = s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
-		waiting, err = Collect(scanDelivery)(q.Query(ctx, `SELECT `+deliveryColumns+` FROM signal_deliveries WHERE stream_id = $1 AND done_at IS NULL
+		waiting, err = Collect(scanSignal)(q.Query(ctx, `SELECT `+signalColumns+` FROM signal_deliveries WHERE stream_id = $1 AND done_at IS NULL
 				AND EXISTS (SELECT 1 FROM signal_streams s WHERE s.id = $1 AND s.status = 'enabled' AND s.method = 'poll')
 			ORDER BY seq LIMIT $2`, stream, most+1))
 		return err

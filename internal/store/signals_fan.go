@@ -15,9 +15,9 @@ type caused struct {
 	signals.Delivery
 }
 
-const deliveryColumns = `id, kind, client_id, stream_id, subject, sid, event, why, txn, detail, at, seq, attempt`
+const signalColumns = `id, kind, client_id, stream_id, subject, sid, event, why, txn, detail, at, seq, attempt`
 
-func scanDelivery(row func(...any) error) (signals.Delivery, error) {
+func scanSignal(row func(...any) error) (signals.Delivery, error) {
 	var d signals.Delivery
 	var stream sql.NullString
 	var at int64

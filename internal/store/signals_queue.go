@@ -43,14 +43,14 @@ func (q SignalQueue) ClaimMessages(ctx context.Context, now time.Time, owner str
 	var claimed []signals.Delivery
 	err = q.Store.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
 		// The guard stands in the outer WHERE too, and MATERIALIZED, as in ClaimMessages of the outbox.
-		claimed, err = Collect(scanDelivery)(tx.Query(ctx, `WITH due AS MATERIALIZED (SELECT d.id FROM signal_deliveries d
+		claimed, err = Collect(scanSignal)(tx.Query(ctx, `WITH due AS MATERIALIZED (SELECT d.id FROM signal_deliveries d
 				WHERE d.done_at IS NULL AND d.due_at <= $3 AND (d.state = 'pending' OR d.lease_until <= $3)
 					AND (d.kind = 'logout' OR EXISTS (SELECT 1 FROM signal_streams s WHERE s.id = d.stream_id AND s.method = 'push' AND s.status = 'enabled'))
 					AND NOT EXISTS (SELECT 1 FROM signal_deliveries e WHERE e.lane = d.lane AND e.done_at IS NULL AND e.seq < d.seq)
 				ORDER BY d.due_at, d.seq LIMIT $4`+tx.s.d.claimLock+`)
 			UPDATE signal_deliveries SET state = 'leased', owner = $1, lease_until = $2, attempt = attempt + 1
 			WHERE id IN (SELECT id FROM due) AND done_at IS NULL AND due_at <= $3 AND (state = 'pending' OR lease_until <= $3)
-			RETURNING `+deliveryColumns, owner, Micros(now.Add(lease)), Micros(now), n))
+			RETURNING `+signalColumns, owner, Micros(now.Add(lease)), Micros(now), n))
 		return err
 	})
 	if err != nil {

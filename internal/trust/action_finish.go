@@ -59,7 +59,7 @@ func (a Action) finish(now time.Time, e ActionFinished) (Action, []effect.Effect
 		effect.Record{Kind: "account.phone_changed", Object: "account:" + a.Account, Subjects: []string{a.Account}},
 		effect.ChangePhone{Account: a.Account, Phone: c.Phone},
 		effect.EndSessions{Account: a.Account, Except: c.Session, Why: "phone_changed", Asked: true},
-		effect.TellSystems{Account: a.Account, What: "identifier-changed"},
+		effect.TellSystems{Account: a.Account, What: "identifier-changed", Why: "phone"},
 	)
 	args := map[string]string{"at": rfc(now), "stop_code": e.Cast.StopCode}
 	if c.Old != "" && c.Old != c.Phone {
@@ -84,7 +84,7 @@ func factorRemoved(now time.Time, account, key, stopCode string) []effect.Effect
 	return []effect.Effect{
 		effect.Record{Kind: "account.totp_removed", Object: "account:" + account, Subjects: []string{account}},
 		effect.RemoveFactor{Account: account},
-		effect.TellSystems{Account: account, What: "credential-change"},
+		effect.TellSystems{Account: account, What: "credential-change", Why: "totp_removed"},
 		effect.Send{
 			Kind: "factor.changed", To: account, Via: effect.All(), Key: key + ":factor",
 			Args: map[string]string{"at": rfc(now), "stop_code": stopCode},

@@ -253,6 +253,11 @@ func (l Link) record(kind string, facts map[string]string) effect.Record {
 	return effect.Record{Kind: kind, Object: l.object(), Subjects: l.subjects(), Facts: facts}
 }
 
+// tellSystems says that the ways to recover the principal's account changed: not how, and not by whom.
+func (l Link) tellSystems() effect.TellSystems {
+	return effect.TellSystems{Account: l.Principal, What: "recovery-information-changed", Why: "contacts"}
+}
+
 func (l Link) invite(now time.Time, p policy.Policy, e InvitationSent) (Link, []effect.Effect, error) {
 	n := Link{
 		ID: e.ID, Principal: e.Principal, State: Invited, Label: e.Label,
@@ -280,6 +285,7 @@ func (l Link) accept(now time.Time, p policy.Policy, e InvitationAccepted) (Link
 	n.NameHash, n.PhoneHash = nil, nil
 	return n, []effect.Effect{
 		n.record("trust.accepted", nil),
+		n.tellSystems(),
 		effect.Disarm{Timer: TimerInvitationTell, Object: n.ID},
 		effect.Disarm{Timer: TimerInvitationLapse, Object: n.ID},
 		effect.Arm{Timer: TimerLinkReview, Object: n.ID, At: now.Add(p.LinkReview)},
@@ -374,6 +380,7 @@ func (l Link) end(now time.Time, reason, tell, principalName, contactName string
 	}
 	return n, []effect.Effect{
 		n.record("trust.ended", map[string]string{"reason": reason}),
+		n.tellSystems(),
 		effect.Disarm{Timer: TimerLinkLeave, Object: n.ID},
 		effect.Disarm{Timer: TimerLinkReview, Object: n.ID},
 		effect.Send{Kind: tell, To: n.Principal, Via: effect.All(), Args: args(contactName, PrincipalSide), Key: n.ID + ":ended:p"},

@@ -67,7 +67,7 @@ func (s *Protect) freeze(c Circle, reason, byContact string) (Outcome, error) {
 		effect.Record{Kind: "account.frozen", Object: "account:" + account, Subjects: subjects, Facts: map[string]string{"reason": reason}},
 		effect.Freeze{Account: account, Reason: reason},
 		effect.EndSessions{Account: account, Why: "freeze", Devices: true},
-		effect.TellSystems{Account: account, What: "account-disabled"},
+		effect.TellSystems{Account: account, What: "account-disabled", Why: reason},
 		effect.Send{
 			Kind: "account.frozen", To: account, Via: effect.All(), Key: "frozen:" + account + ":" + rfc(c.Now),
 			Args: map[string]string{"reason": reason, "first_name": byContact, "at": rfc(c.Now)},

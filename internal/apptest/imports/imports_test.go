@@ -12,7 +12,7 @@ import (
 )
 
 // domain packages decide; they know nothing of the web, of SQL or of logs.
-var domain = []string{"account", "session", "trust", "recovery", "audit", "ratelimit", "oidc"}
+var domain = []string{"account", "session", "trust", "recovery", "audit", "ratelimit", "oidc", "signals"}
 
 // law lists what a package may import of ours. A package that is not listed may import everything but cmd.
 var law = map[string]struct {
@@ -35,9 +35,13 @@ var law = map[string]struct {
 	"oidc/endpoint": {[]string{
 		"account", "effect", "fault", "httpx", "i18n", "oidc", "policy", "session", "ui",
 	}, "the provider's addresses and pages: they call it, and never the store"},
+	"signals": {[]string{"effect", "fault", "jobs", "secret"}, "what other systems are told and in which order; jobs carries it, and it knows no HTTP"},
+	"signals/transmit": {[]string{
+		"fault", "httpx", "signals",
+	}, "the transmitter's addresses and its way out: bounded HTTP, no rule of its own"},
 	"jobs":     {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},
 	"notify":   {[]string{"effect", "fault", "i18n", "secret"}, "a text must be renderable without a database"},
-	"store":    {[]string{"account", "audit", "effect", "fault", "jobs", "oidc", "policy", "ratelimit", "recovery", "secret", "session", "trust"}, "the only SQL; it serves the domain"},
+	"store":    {[]string{"account", "audit", "effect", "fault", "jobs", "oidc", "policy", "ratelimit", "recovery", "secret", "session", "signals", "trust"}, "the only SQL; it serves the domain"},
 	"outreach": {[]string{"fault"}, "the campaign's text and sheets know nothing of accounts"},
 	"ui":       {[]string{"fault", "i18n"}, "a page is data: it cannot ask a service"},
 	"httpx":    {[]string{"effect", "fault", "i18n", "ui"}, "the edge knows no rule of the domain"},
