@@ -93,7 +93,7 @@ func TestPlainCommands(t *testing.T) {
 func TestServeRefuses(t *testing.T) {
 	silent := write(t, "doverie.toml", complete(t), 0o600)
 	code, _, errs := exit(t, "serve", "-config", silent)
-	if code != exitUsage || !strings.Contains(errs, "messages: no way to send messages is configured") {
+	if code != exitUsage || !strings.Contains(errs, "messages.sms: no way to send messages is configured") {
 		t.Errorf("without channels: exit code %d, %s", code, errs)
 	}
 	unmigrated := write(t, "doverie.toml", "listen = \"127.0.0.1:0\"\n"+complete(t)+"[messages]\ndevelopment = true\n", 0o600)

@@ -12,10 +12,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/caarlos0/env/v11"
 
+	"doverie/internal/app"
 	"doverie/internal/policy"
 	"doverie/internal/secret"
 )
@@ -41,51 +43,72 @@ type fileConfig struct {
 	Policy         map[string]any `toml:"policy"`
 }
 
-// messagesConfig says how messages reach people.
-type messagesConfig struct {
-	Development bool `toml:"development" env:"DEVELOPMENT" doc:"show every message on the page /demo/phones instead of sending it; only with a loopback base_url"`
-}
-
 func defaultConfig() fileConfig {
 	return fileConfig{
 		Listen: "127.0.0.1:8080", ServiceName: "Доверие", LogLevel: "info", LogFormat: "json",
+		Messages: messagesConfig{Lease: defaultLease},
 	}
 }
 
-// configEntry describes one key for people.
-type configEntry struct{ Key, Type, Default, Doc string }
+// configEntry describes one key for people. Env is empty when only the file can give it, and Key when only the
+// environment can.
+type configEntry struct{ Key, Env, Type, Default, Doc string }
 
 // configEntries lists every key but those of the policy, in the order of the struct.
-func configEntries() []configEntry { return entriesOf(reflect.ValueOf(defaultConfig()), "") }
+func configEntries() []configEntry {
+	return entriesOf(reflect.ValueOf(defaultConfig()), "", envPrefix)
+}
 
-func entriesOf(v reflect.Value, prefix string) []configEntry {
+func entriesOf(v reflect.Value, prefix, variables string) []configEntry {
 	var out []configEntry
-	for i := range v.NumField() {
-		field, value := v.Type().Field(i), v.Field(i)
-		key := prefix + field.Tag.Get("toml")
-		switch {
-		case field.Type.Kind() == reflect.Struct:
-			out = append(out, entriesOf(value, key+".")...)
+	for field, value := range v.Fields() {
+		key, variable := prefix+field.Tag.Get("toml"), variables+field.Tag.Get("env")
+		if field.Tag.Get("env") == "" {
+			variable = ""
+		}
+		switch field.Type.Kind() {
+		case reflect.Struct:
+			out = append(out, entriesOf(value, key+".", variables+field.Tag.Get("envPrefix"))...)
 			continue
-		case field.Type.Kind() == reflect.Map: // the policy documents its own keys
+		case reflect.Map:
+			out = append(out, tableEntries(field, key, variable)...)
 			continue
 		}
-		e := configEntry{Key: key, Type: field.Type.String(), Doc: field.Tag.Get("doc")}
+		e := configEntry{Key: key, Env: variable, Type: field.Type.String(), Doc: field.Tag.Get("doc")}
+		if field.Tag.Get("toml") == "-" {
+			e.Key = ""
+		}
 		switch {
 		case field.Tag.Get("required") != "":
 			e.Default = "required"
 		case field.Type.Kind() == reflect.Slice:
-			e.Type, e.Default = "list of texts", "none"
+			e.Default = "none"
 		default:
 			e.Default = fmt.Sprint(value.Interface())
 		}
 		if e.Default == "" {
 			e.Default = "none"
 		}
-		e.Type = strings.NewReplacer("string", "text", "int", "number", "bool", "true or false").Replace(e.Type)
+		e.Type = typeWords.Replace(e.Type)
 		out = append(out, e)
 	}
 	return out
+}
+
+var typeWords = strings.NewReplacer("[]string", "list of texts", "[]int", "list of numbers", "time.Duration", "duration",
+	"string", "text", "int", "number", "float64", "number", "bool", "true or false")
+
+// tableEntries describes a table whose keys people choose: carriers with their own keys, or texts.
+func tableEntries(field reflect.StructField, key, variable string) []configEntry {
+	if of := field.Type.Elem(); of.Kind() == reflect.Pointer {
+		return entriesOf(reflect.New(of.Elem()).Elem(), key+".NAME.", variable+"_NAME_")
+	}
+	if field.Tag.Get("doc") == "" {
+		return nil // the policy documents its own keys
+	}
+	return []configEntry{{
+		Key: key + "." + field.Tag.Get("key"), Type: typeWords.Replace(field.Type.Elem().String()), Default: "none", Doc: field.Tag.Get("doc"),
+	}}
 }
 
 // config is the checked configuration.
@@ -100,6 +123,8 @@ type config struct {
 	log                   slog.Level
 	logJSON               bool
 	development           bool
+	carriers              app.Carriers
+	lease                 time.Duration
 	policy                policy.Policy
 }
 
@@ -124,7 +149,9 @@ func readConfig(path string, environ []string) (config, error) {
 	if err := env.ParseWithOptions(&raw, env.Options{Prefix: envPrefix, Environment: variables}); err != nil {
 		problems = append(problems, fmt.Errorf("environment: %w", err))
 	}
-	overrides, unknown := policyOf(raw.Policy, variables)
+	carrierVariables, wrong := raw.Messages.fromEnvironment(variables)
+	problems = append(problems, wrong...)
+	overrides, unknown := policyOf(raw.Policy, variables, carrierVariables)
 	problems = append(problems, unknown...)
 	c, wrong := raw.check()
 	problems = append(problems, wrong...)
@@ -142,7 +169,9 @@ func readPolicy(path string, environ []string) (p policy.Policy, wrong []error, 
 	if _, err := toml.DecodeFile(path, &raw); err != nil {
 		return p, nil, fmt.Errorf("%w: %s: %w", errConfig, path, err)
 	}
-	overrides, wrong := policyOf(raw.Policy, env.ToMap(environ))
+	variables := env.ToMap(environ)
+	carrierVariables, _ := raw.Messages.fromEnvironment(variables) // what is wrong with them is said when all is read
+	overrides, wrong := policyOf(raw.Policy, variables, carrierVariables)
 	p, more := policyWith(overrides)
 	return p, append(wrong, more...), nil
 }
@@ -154,7 +183,7 @@ func notConfig(name string) bool {
 
 // policyOf collects overrides of the policy: the file's, and over them DOVERIE_POLICY_INVITATION_TTL.
 // Variables of the prefix that nothing reads are errors, because a misspelt one would be silently ignored.
-func policyOf(file map[string]any, variables map[string]string) (overrides map[string]string, unknown []error) {
+func policyOf(file map[string]any, variables map[string]string, carriers map[string]bool) (overrides map[string]string, unknown []error) {
 	overrides = map[string]string{}
 	for key, value := range file {
 		switch v := value.(type) {
@@ -166,11 +195,11 @@ func policyOf(file map[string]any, variables map[string]string) (overrides map[s
 	}
 	known := map[string]bool{}
 	for _, e := range configEntries() {
-		known[strings.ToUpper(strings.ReplaceAll(e.Key, ".", "_"))] = true
+		known[strings.TrimPrefix(e.Env, envPrefix)] = true
 	}
 	for name, value := range variables {
 		rest, ours := strings.CutPrefix(name, envPrefix)
-		if !ours || known[rest] || notConfig(rest) {
+		if !ours || known[rest] || carriers[rest] || notConfig(rest) {
 			continue
 		}
 		key, isPolicy := strings.CutPrefix(rest, "POLICY_")
@@ -195,7 +224,7 @@ func policyWith(overrides map[string]string) (policy.Policy, []error) {
 	return p, append(problems, p.Check()...)
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)
@@ -212,7 +241,9 @@ func (raw fileConfig) check() (c config, problems []error) {
 	c = config{
 		listen: raw.Listen, metricsListen: raw.MetricsListen, databaseConns: raw.DatabaseConns,
 		serviceName: strings.TrimSpace(raw.ServiceName), logJSON: raw.LogFormat == "json", development: raw.Messages.Development,
+		lease: raw.Messages.Lease,
 	}
+	c.carriers, problems = raw.Messages.carriers()
 	for key, address := range map[string]string{"listen": raw.Listen, "metrics_listen": raw.MetricsListen} {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key == "listen") {
 			fail(key, "%q is not an address and a port such as 127.0.0.1:8080", address)

@@ -158,7 +158,7 @@ func FuzzPolicyVariables(f *testing.F) {
 	f.Add("HOLD", "96h")
 	f.Add("max_contacts", "2")
 	f.Fuzz(func(t *testing.T, key, value string) {
-		overrides, unknown := policyOf(map[string]any{key: value}, map[string]string{envPrefix + "POLICY_" + key: value})
+		overrides, unknown := policyOf(map[string]any{key: value}, map[string]string{envPrefix + "POLICY_" + key: value}, nil)
 		if len(unknown) > 0 || len(overrides) == 0 {
 			t.Fatalf("%q: %v, %v", key, overrides, unknown)
 		}

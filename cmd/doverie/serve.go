@@ -49,17 +49,18 @@ func (cmd serveCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	if !cfg.development {
-		return fmt.Errorf("%w: messages: no way to send messages is configured, and without codes nobody can sign in. "+
-			"This version of the program has one: messages.development = true shows messages on the page /demo/phones, for trying it on a loopback address. "+
-			"Gateways for SMS and mail are not part of it yet", errConfig)
+	if !cfg.development && len(cfg.carriers.SMS) == 0 {
+		return fmt.Errorf("%w: messages.sms: %w", errConfig, errNoSMS)
 	}
 	registry := prometheus.NewRegistry()
-	phone := notify.NewDevPhone(c.now)
 	ac := cfg.app(c)
-	ac.Metrics, ac.Channels = registry, phones(phone)
-	ac.Front = func(a *app.App, mux *http.ServeMux, _ *httpx.Gate) {
-		demo.Phones{Kit: a.Kit, Device: phone, Site: cfg.baseURL.String()}.Mount(mux)
+	ac.Metrics = registry
+	if cfg.development {
+		phone := notify.NewDevPhone(c.now)
+		ac.Channels = phones(phone)
+		ac.Front = func(a *app.App, mux *http.ServeMux, _ *httpx.Gate) {
+			demo.Phones{Kit: a.Kit, Device: phone, Site: cfg.baseURL.String()}.Mount(mux)
+		}
 	}
 	s := server{log: ac.Log}
 	public, err := s.listen(cfg.listen)
@@ -81,7 +82,12 @@ func (cmd serveCommand) Run(c console) error {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 		s.serve(private, mux)
 	}
-	ac.Log.Warn("messages are shown on a page and not sent", "page", cfg.baseURL.String()+demo.PhonesPath)
+	switch {
+	case cfg.development:
+		ac.Log.Warn("messages are shown on a page and not sent", "page", cfg.baseURL.String()+demo.PhonesPath)
+	case len(cfg.carriers.Email) == 0:
+		ac.Log.Warn("no carrier of e-mail is configured: notices go by SMS alone, and nobody recovers by e-mail")
+	}
 	return errors.Join(s.run(c.ctx), s.app.Close())
 }
 
@@ -99,6 +105,7 @@ func (cfg config) app(c console) app.Config {
 	return app.Config{
 		Database: cfg.database, DatabaseConns: cfg.databaseConns, Keys: cfg.keys, Policy: cfg.policy, BaseURL: cfg.baseURL,
 		TrustedProxies: cfg.trustedProxies, ServiceName: cfg.serviceName, Now: c.now, Log: cfg.logger(c),
+		Carriers: cfg.carriers, Lease: cfg.lease,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,8 @@ type Config struct {
 	Log            *slog.Logger
 	Hashing        secret.HasherOptions              // zero: the costs of production
 	Channels       map[effect.Channel]notify.Channel // how messages leave; a message without a channel fails and is logged
+	Carriers       Carriers                          // accounts at carriers; a channel of theirs takes the place of that of Channels
+	Lease          time.Duration                     // after it another process takes over what one that died was sending; 0: the jobs' own
 	ShowClock      bool                              // the clock on every page: for a demonstration whose time is set forward
 	Front          Front                             // mounts more pages, such as a demonstration's; may be nil
 	OwnHome        bool                              // Front has the first page
@@ -77,6 +80,9 @@ type App struct {
 	handler http.Handler
 	assets  *ui.Assets
 	metrics *metrics
+
+	carriers   carriers
+	smsDelayed atomic.Bool
 }
 
 // Handler serves every page. It can be used before Run; messages and timers then wait.
@@ -93,13 +99,22 @@ func (a *App) RunDue(ctx context.Context) (int, error) { return a.jobs.RunDue(ct
 // twice harms nothing.
 const sweepEvery = time.Hour
 
-// Run delivers messages and runs timers until ctx ends, then waits for what is in progress.
+// Run delivers messages and runs timers until ctx ends, then waits for what is in progress. The lines to carriers
+// are up before the first message and go down after the last.
 func (a *App) Run(ctx context.Context) {
-	var all sync.WaitGroup
+	lines, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	var outer, all sync.WaitGroup
+	outer.Go(func() { a.Connect(lines) })
 	all.Go(func() { a.jobs.Run(ctx) })
 	all.Go(func() { a.sweeps(ctx) })
+	all.Go(func() { a.watchMessages(ctx) })
 	all.Wait()
+	hangUp()
+	outer.Wait()
 }
+
+// Connect keeps the lines to carriers up until ctx ends. Run does it by itself; whoever uses RunDue instead calls it.
+func (a *App) Connect(ctx context.Context) { a.carriers.connect(ctx) }
 
 func (a *App) sweeps(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)

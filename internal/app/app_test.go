@@ -2,6 +2,8 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -154,21 +156,57 @@ func TestStopCodesAreAdded(t *testing.T) {
 	}
 }
 
+// says is a channel with one answer.
+type says struct {
+	outcome notify.Outcome
+	err     error
+}
+
+func (s says) Deliver(context.Context, notify.Letter) (notify.Outcome, error) { return s.outcome, s.err }
+
 func TestOutcomesAreTranslated(t *testing.T) {
-	texts := start(t, first(config(t, io.Discard))).Texts
-	letters, err := notify.NewTexts(texts, "http://127.0.0.1:8080", time.UTC)
+	a := start(t, first(config(t, io.Discard)))
+	letters, err := notify.NewTexts(a.Texts, "http://127.0.0.1:8080", time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	router, err := notify.NewRouter(letters, nil, func() time.Time { return noon })
-	if err != nil {
-		t.Fatal(err)
-	}
-	outcome, err := courier{router: router, keys: keyring(t)}.Deliver(t.Context(), jobs.Message{
-		Kind: string(notify.SignInCode), Channel: effect.SMS, Address: "+79131234567", Locale: "ru", Args: map[string]string{"code": "123456"},
-	})
-	if outcome != jobs.Failed || err == nil {
-		t.Errorf("without a channel: %s, %v", outcome, err)
+	broken := errors.New("broken")
+	for n, c := range []struct {
+		channel notify.Channel
+		to      string
+		want    jobs.Outcome
+	}{
+		{nil, "+79131234567", jobs.Failed},
+		{says{notify.Delivered, nil}, "+79131234567", jobs.Arrived},
+		{says{notify.Accepted, nil}, "+79131234567", jobs.Sent},
+		{says{notify.Refused, broken}, "+79131234567", jobs.Failed},
+		{says{notify.Refused, notify.ErrTooLate}, "+79131234567", jobs.Expired},
+		{says{notify.Postponed, broken}, "+79131234567", jobs.Retry},
+		{says{notify.Unknown, broken}, "+79131234567", jobs.Unknown},
+		{says{notify.Delivered, nil}, "+88213123456", jobs.Failed}, // satellites cost what a car costs
+	} {
+		channels := map[effect.Channel]notify.Channel{}
+		if c.channel != nil {
+			channels[effect.SMS] = c.channel
+		}
+		router, err := notify.NewRouter(letters, channels, a.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := ""
+		carry := courier{
+			router: router, keys: a.Keys, policy: a.Policy, metrics: a.metrics, now: a.now,
+			budgets: budgets{store: a.Store, keys: a.Keys, policy: a.Policy, now: a.now, over: func(b string) { over = b }},
+		}
+		outcome, err := carry.Deliver(t.Context(), jobs.Message{
+			Kind: string(notify.SignInCode), Channel: effect.SMS, Address: c.to, Locale: "ru", Args: map[string]string{"code": "123456"}, Attempt: 1,
+		})
+		if sent := outcome == jobs.Sent || outcome == jobs.Arrived; outcome != c.want || sent == (err != nil) {
+			t.Errorf("case %d: %s, %v", n, outcome, err)
+		}
+		if (over == "country") != (c.to[:3] == "+88") {
+			t.Errorf("case %d: held back by %q", n, over)
+		}
 	}
 }
 

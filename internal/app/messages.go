@@ -2,9 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"strconv"
+	"time"
 
 	"doverie/internal/effect"
+	"doverie/internal/fault"
 	"doverie/internal/jobs"
 	"doverie/internal/notify"
 	"doverie/internal/policy"
@@ -16,21 +20,48 @@ import (
 // the "this was not me" link of a security notice to its owner. Both are derived from the account and the
 // moment of the decision, so every attempt and every channel carries the same.
 type courier struct {
-	router *notify.Router
-	keys   *secret.Keyring
-	policy policy.Policy
+	router  *notify.Router
+	keys    *secret.Keyring
+	policy  policy.Policy
+	budgets budgets
+	metrics *metrics
+	now     func() time.Time
 }
 
 // Deliver implements jobs.Deliverer.
 func (c courier) Deliver(ctx context.Context, m jobs.Message) (jobs.Outcome, error) {
+	if err := c.budgets.allow(ctx, m); err != nil {
+		if fault.Is(err, fault.Limited) || fault.Is(err, fault.Refused) {
+			return c.done(m, notify.Refused, err)
+		}
+		return c.done(m, notify.Postponed, err)
+	}
+	if m.Repeated {
+		c.metrics.repeats.WithLabelValues(string(m.Channel)).Inc()
+	}
 	outcome, err := c.router.Deliver(ctx, notify.Message{
 		ID: m.ID, Kind: notify.Kind(m.Kind), Channel: m.Channel, Address: m.Address, Locale: m.Locale, Args: c.arguments(m),
 		At: m.CreatedAt, NotAfter: m.NotAfter, Attempt: m.Attempt, Key: m.Key,
 	})
+	return c.done(m, outcome, err)
+}
+
+// done counts the attempt and says what it means for the row.
+func (c courier) done(m jobs.Message, outcome notify.Outcome, err error) (jobs.Outcome, error) {
+	c.metrics.attempts.WithLabelValues(string(m.Channel), m.Kind, outcome.String()).Inc()
+	if outcome == notify.Delivered || outcome == notify.Accepted {
+		took := max(c.now().Sub(m.CreatedAt), 0)
+		c.metrics.handedOver.WithLabelValues(string(m.Channel), strconv.FormatBool(m.CarriesCode)).Observe(took.Seconds())
+	}
 	switch outcome {
-	case notify.Delivered, notify.Accepted:
+	case notify.Delivered:
+		return jobs.Arrived, nil
+	case notify.Accepted:
 		return jobs.Sent, nil
 	case notify.Refused:
+		if errors.Is(err, notify.ErrTooLate) {
+			return jobs.Expired, err
+		}
 		return jobs.Failed, err
 	case notify.Postponed:
 		return jobs.Retry, err

@@ -15,12 +15,15 @@ import (
 
 // metrics are the numbers an operator watches. No label ever holds anything about a person.
 type metrics struct {
+	messageMetrics
+
 	requests  *prometheus.HistogramVec
 	incidents *prometheus.CounterVec
 }
 
 func newMetrics(to prometheus.Registerer, db *store.Store) (*metrics, error) {
 	m := &metrics{
+		messageMetrics: newMessageMetrics(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "doverie_request_seconds", Help: "Time to answer a request, by pattern and status class.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
@@ -37,13 +40,14 @@ func newMetrics(to prometheus.Registerer, db *store.Store) (*metrics, error) {
 	}
 	stats := db.Stats()
 	var wrong []error
-	for _, c := range []prometheus.Collector{
+	m.register = to
+	for _, c := range append(m.collectors(),
 		m.requests, m.incidents,
 		counter("doverie_sql_statements_total", "SQL statements sent.", stats.Statements),
 		counter("doverie_sql_commits_total", "Transactions committed.", stats.Commits),
 		counter("doverie_sql_retries_total", "Transactions and reads run again after a conflict or a lost connection.", stats.Retries),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
+	) {
 		wrong = append(wrong, to.Register(c))
 	}
 	return m, errors.Join(wrong...)

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
 	"doverie/internal/account"
+	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
 	"doverie/internal/jobs"
@@ -120,12 +122,27 @@ func (a *App) background(c Config) error {
 	if err != nil {
 		return err
 	}
-	router, err := notify.NewRouter(letters, c.Channels, c.Now)
+	tools := tools{ledger: ledger{store: a.Store, metrics: a.metrics}, now: c.Now, metrics: a.metrics, log: c.Log}
+	if a.carriers, err = c.Carriers.build(tools, prefixesOf(c.Policy.SMSPrefixes)); err != nil {
+		return err
+	}
+	channels := maps.Clone(c.Channels)
+	if channels == nil {
+		channels = map[effect.Channel]notify.Channel{}
+	}
+	maps.Copy(channels, a.carriers.channels)
+	router, err := notify.NewRouter(letters, channels, c.Now)
 	if err != nil {
 		return err
 	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Queue: a.Store, Deliverer: courier{router: router, keys: c.Keys, policy: c.Policy}, Now: c.Now,
+		Queue: a.Store, Now: c.Now, Lease: c.Lease,
+		Deliverer: courier{
+			router: router, keys: c.Keys, policy: c.Policy, metrics: a.metrics, now: c.Now,
+			budgets: budgets{store: a.Store, keys: c.Keys, policy: c.Policy, now: c.Now, over: func(budget string) {
+				a.metrics.overBudget.WithLabelValues(budget).Inc()
+			}},
+		},
 		Report: func(i jobs.Incident) {
 			a.metrics.incident(i)
 			c.Log.Warn("job", "what", i.What, "kind", i.Kind, "id", i.ID, "attempt", i.Attempt, "outcome", string(i.Outcome), "error", i.Err)
@@ -166,7 +183,7 @@ func (a *App) edge(c Config) error {
 	}
 	a.Kit, err = httpx.New(httpx.Config{
 		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
-		CrossOrigin: endpoint.CrossOrigin(),
+		CrossOrigin: append(endpoint.CrossOrigin(), reportsPattern),
 	}, pages)
 	if err != nil {
 		return err
@@ -217,6 +234,7 @@ func (a *App) mount(c Config) {
 	mux.Handle("POST /language", a.Kit.Handle(gate.Maybe(a.Kit.ChooseLanguage)))
 	mux.Handle("GET "+ui.AssetPrefix, a.assets)
 	a.mountHealth(mux)
+	a.mountReports(mux)
 	if !c.OwnHome {
 		landing.MountHome(mux, gate)
 	}

@@ -43,7 +43,7 @@ const (
 	Retry   Outcome = "pending" // surely not delivered; later it may be
 	Failed  Outcome = "failed"  // surely not delivered, and never will be
 	Unknown Outcome = "unknown" // perhaps delivered: the reply was lost
-	Expired Outcome = "expired" // too late to deliver; set by this package and the store, not by a Deliverer
+	Expired Outcome = "expired" // too late to deliver
 )
 
 // Deliverer hands one message to its channel. The error explains Retry, Failed and Unknown, and must

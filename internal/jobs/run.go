@@ -67,7 +67,7 @@ func (e *Engine) judge(m Message, outcome Outcome, err error) Settlement {
 	case Arrived:
 		end.Outcome, end.Arrived = Sent, true
 		return end
-	case Sent, Failed:
+	case Sent, Failed, Expired:
 		return end
 	case Retry:
 	case Unknown:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,6 +63,35 @@ func (o *inOrder) Deliver(ctx context.Context, l Letter) (Outcome, error) {
 		}
 	}
 	return last, errors.Join(why...)
+}
+
+// ByKind sends letters of the kinds that have a carrier of their own through it, and all others through otherwise.
+func ByKind(otherwise Channel, own map[Kind]Channel) (Channel, error) {
+	if otherwise == nil {
+		return nil, errNoCarriers
+	}
+	for _, c := range own {
+		if c == nil {
+			return nil, errNoCarriers
+		}
+	}
+	if len(own) == 0 {
+		return otherwise, nil
+	}
+	return byKind{otherwise: otherwise, own: maps.Clone(own)}, nil
+}
+
+type byKind struct {
+	otherwise Channel
+	own       map[Kind]Channel
+}
+
+// Deliver implements Channel.
+func (b byKind) Deliver(ctx context.Context, l Letter) (Outcome, error) {
+	if c, ok := b.own[Resolve(l.Kind)]; ok {
+		return c.Deliver(ctx, l)
+	}
+	return b.otherwise.Deliver(ctx, l)
 }
 
 var prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,6}$`)

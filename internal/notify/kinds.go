@@ -110,6 +110,9 @@ func (s Spec) HasCode() bool { return s.Purpose != "" }
 // Stops reports whether the message may carry a stop code.
 func (s Spec) Stops() bool { return s.stop != neverStops }
 
+// Urgent reports whether the message warns of what only a quick answer stops: nothing may hold it back.
+func (s Spec) Urgent() bool { return s.stop == mustStop }
+
 const (
 	principal = "principal"
 	contact   = "contact"

@@ -14,13 +14,15 @@ import (
 // Allow counts one act against a limit and says whether it may happen; if not, how long to wait.
 // One guarded statement decides, so that no number of processes passes more than the limit.
 func (s *Store) Allow(ctx context.Context, key []byte, limit ratelimit.Limit, now time.Time) (ok bool, retryAfter time.Duration, err error) {
-	return s.AllowAll(ctx, []Check{{key, limit}}, now)
+	return s.AllowAll(ctx, []Check{{Key: key, Limit: limit}}, now)
 }
 
 // Check is one limit of an act that is under several.
 type Check struct {
 	Key   []byte
 	Limit ratelimit.Limit
+	Name  string // for AllowEach to tell which limit refused
+	Hot   bool   // one key for everybody: it is counted last, so that its row is held for the shortest time
 }
 
 var errTooOften = errors.New("store: too often")
@@ -28,27 +30,43 @@ var errTooOften = errors.New("store: too often")
 // AllowAll counts one act against several limits, all or none: an act refused by one limit costs
 // nothing of the others. retryAfter is the wait of the limit that refused.
 func (s *Store) AllowAll(ctx context.Context, checks []Check, now time.Time) (ok bool, retryAfter time.Duration, err error) {
+	_, retryAfter, err = s.allow(ctx, checks, now)
+	return err == nil && retryAfter == 0, retryAfter, err
+}
+
+// AllowEach is AllowAll for who wants to know which limit refused: its Name, or empty when the act was counted.
+func (s *Store) AllowEach(ctx context.Context, checks []Check, now time.Time) (refused string, err error) {
+	by, _, err := s.allow(ctx, checks, now)
+	return by.Name, err
+}
+
+func (s *Store) allow(ctx context.Context, checks []Check, now time.Time) (refused Check, retryAfter time.Duration, err error) {
 	// One order for everybody, so that two acts cannot wait for each other.
 	checks = slices.Clone(checks)
-	slices.SortFunc(checks, func(a, b Check) int { return bytes.Compare(a.Key, b.Key) })
+	slices.SortFunc(checks, func(a, b Check) int {
+		if a.Hot != b.Hot {
+			return map[bool]int{true: 1, false: -1}[a.Hot]
+		}
+		return bytes.Compare(a.Key, b.Key)
+	})
 	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		retryAfter = 0
+		refused, retryAfter = Check{}, 0
 		for _, c := range checks {
 			after, err := tx.countAct(ctx, c, now)
 			if err != nil {
 				return err
 			}
 			if after > 0 {
-				retryAfter = after
+				refused, retryAfter = c, after
 				return errTooOften
 			}
 		}
 		return nil
 	})
 	if errors.Is(err, errTooOften) {
-		return false, retryAfter, nil
+		err = nil
 	}
-	return err == nil, 0, err
+	return refused, retryAfter, err
 }
 
 // countAct is ratelimit.Limit.Decide in SQL; TestAllowDecidesLikeTheModel holds the two together.
