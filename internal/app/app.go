@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -24,6 +25,8 @@ import (
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
 	"doverie/internal/session"
+	"doverie/internal/signals"
+	"doverie/internal/signals/transmit"
 	"doverie/internal/store"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
@@ -49,6 +52,8 @@ type Config struct {
 	Front          Front                             // mounts more pages, such as a demonstration's; may be nil
 	OwnHome        bool                              // Front has the first page
 	Metrics        prometheus.Registerer             // nil: nothing is measured
+	Outward        transmit.Outward                  // where other systems may be reached
+	OutwardTLS     *tls.Config                       // nil: the machine's own certificates
 }
 
 // Front mounts more pages, after all others.
@@ -71,12 +76,14 @@ type App struct {
 	Recoveries *recovery.Service
 	Stops      *recovery.Stops
 	Systems    *oidc.Provider // for other information systems
+	Signals    *signals.Streams
 	Kit        *httpx.Kit
 	Texts      *i18n.Catalogue
 
 	now     func() time.Time
 	log     *slog.Logger
 	jobs    *jobs.Engine
+	telling *jobs.Engine // tells other systems
 	handler http.Handler
 	assets  *ui.Assets
 	metrics *metrics
@@ -93,7 +100,11 @@ func (a *App) Now() time.Time { return a.now() }
 
 // RunDue does at once every timer and message that is due, and what becomes due by it: for tests, and for
 // a demonstration whose clock was set forward. It returns how many there were.
-func (a *App) RunDue(ctx context.Context) (int, error) { return a.jobs.RunDue(ctx) }
+func (a *App) RunDue(ctx context.Context) (int, error) {
+	done, err := a.jobs.RunDue(ctx)
+	told, failed := a.telling.RunDue(ctx)
+	return done + told, errors.Join(err, failed)
+}
 
 // sweepEvery is how often rows that no rule looks at any more are removed. Every process does it; removing
 // twice harms nothing.
@@ -106,6 +117,7 @@ func (a *App) Run(ctx context.Context) {
 	var outer, all sync.WaitGroup
 	outer.Go(func() { a.Connect(lines) })
 	all.Go(func() { a.jobs.Run(ctx) })
+	all.Go(func() { a.telling.Run(ctx) })
 	all.Go(func() { a.sweeps(ctx) })
 	all.Go(func() { a.watchMessages(ctx) })
 	all.Wait()

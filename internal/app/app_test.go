@@ -162,7 +162,9 @@ type says struct {
 	err     error
 }
 
-func (s says) Deliver(context.Context, notify.Letter) (notify.Outcome, error) { return s.outcome, s.err }
+func (s says) Deliver(context.Context, notify.Letter) (notify.Outcome, error) {
+	return s.outcome, s.err
+}
 
 func TestOutcomesAreTranslated(t *testing.T) {
 	a := start(t, first(config(t, io.Discard)))

@@ -19,9 +19,10 @@ type metrics struct {
 
 	requests  *prometheus.HistogramVec
 	incidents *prometheus.CounterVec
+	signals   *prometheus.CounterVec
 }
 
-func newMetrics(to prometheus.Registerer, db *store.Store) (*metrics, error) {
+func newMetrics(to prometheus.Registerer, db *store.Store, now func() time.Time) (*metrics, error) {
 	m := &metrics{
 		messageMetrics: newMessageMetrics(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -31,6 +32,9 @@ func newMetrics(to prometheus.Registerer, db *store.Store) (*metrics, error) {
 		incidents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "doverie_job_incidents_total", Help: "Messages and timers that did not go through at the first attempt, by what failed and of which kind.",
 		}, []string{"what", "kind", "outcome"}),
+		signals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "doverie_signals_total", Help: "Attempts to tell other systems, by kind of token and outcome.",
+		}, []string{"kind", "outcome"}),
 	}
 	if to == nil {
 		return m, nil
@@ -42,7 +46,7 @@ func newMetrics(to prometheus.Registerer, db *store.Store) (*metrics, error) {
 	var wrong []error
 	m.register = to
 	for _, c := range append(m.collectors(),
-		m.requests, m.incidents,
+		m.requests, m.incidents, m.signals, newLanes(db, now),
 		counter("doverie_sql_statements_total", "SQL statements sent.", stats.Statements),
 		counter("doverie_sql_commits_total", "Transactions committed.", stats.Commits),
 		counter("doverie_sql_retries_total", "Transactions and reads run again after a conflict or a lost connection.", stats.Retries),

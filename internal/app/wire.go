@@ -20,6 +20,7 @@ import (
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
 	"doverie/internal/session"
+	"doverie/internal/signals/transmit"
 	"doverie/internal/store"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
@@ -59,10 +60,13 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 		c.Log.Error("text", "lang", lang, "key", key, "error", why)
 	}
 	a := &App{Store: db, Keys: c.Keys, Policy: c.Policy, Texts: texts, now: c.Now, log: c.Log}
-	if a.metrics, err = newMetrics(c.Metrics, db); err != nil {
+	if a.metrics, err = newMetrics(c.Metrics, db, c.Now); err != nil {
 		return nil, err
 	}
 	if err := a.services(c); err != nil {
+		return nil, err
+	}
+	if err := a.signals(c); err != nil {
 		return nil, err
 	}
 	if err := a.background(c); err != nil {
@@ -207,6 +211,9 @@ func (a *App) mount(c Config) {
 	stepUp := web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now)
 	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, a.Protect, c.Policy, c.Now)
 	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String())
+	provider := &endpoint.Endpoints{
+		Kit: a.Kit, Provider: a.Systems, Sessions: a.Sessions, Log: c.Log, SignIn: web.SignInPath, StepUp: web.StepUpPath, Backchannel: true,
+	}
 	for _, pages := range []family{
 		landing,
 		web.NewRegistration(a.Kit, a.Accounts, a.Sessions, c.Policy, c.Now),
@@ -227,12 +234,15 @@ func (a *App) mount(c Config) {
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy},
 		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
-		&endpoint.Endpoints{Kit: a.Kit, Provider: a.Systems, Sessions: a.Sessions, Log: c.Log, SignIn: web.SignInPath, StepUp: web.StepUpPath},
+		provider,
 	} {
 		pages.Mount(mux, gate)
 	}
 	mux.Handle("POST /language", a.Kit.Handle(gate.Maybe(a.Kit.ChooseLanguage)))
 	mux.Handle("GET "+ui.AssetPrefix, a.assets)
+	transmit.Endpoints{
+		Issuer: a.Systems.Issuer, JWKS: a.Systems.Issuer + endpoint.KeysPath, Streams: a.Signals, Receivers: receivers{provider: provider}, Log: c.Log,
+	}.Mount(mux)
 	a.mountHealth(mux)
 	a.mountReports(mux)
 	if !c.OwnHome {

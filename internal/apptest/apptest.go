@@ -22,6 +22,7 @@ import (
 	"doverie/internal/notify"
 	"doverie/internal/policy"
 	"doverie/internal/secret"
+	"doverie/internal/signals/transmit"
 	"doverie/internal/store/storetest"
 )
 
@@ -120,7 +121,7 @@ func New(t testing.TB, engine string, o Options) *World {
 		Channels: map[effect.Channel]notify.Channel{
 			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
 		},
-		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics,
+		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics, Outward: transmit.Outward{Development: true},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -241,7 +241,7 @@ func TestEveryFormIsHere(t *testing.T) {
 // elsewhere are forms that only the demonstration has, or that are tested with scripts.
 var elsewhere = map[string]string{
 	"POST /messages/reports/{carrier}": "signed delivery reports of an SMS gateway, called by machines: see docs/operations.md",
-	"POST /demo/clock": "only in the demonstration; an hour it does not offer answers 400",
+	"POST /demo/clock":                 "only in the demonstration; an hour it does not offer answers 400",
 }
 
 func describe(status int) string {

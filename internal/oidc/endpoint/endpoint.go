@@ -20,7 +20,7 @@ import (
 const (
 	pathDiscovery  = "/.well-known/openid-configuration"
 	pathMetadata   = "/.well-known/oauth-authorization-server" // RFC 8414
-	pathKeys       = "/oidc/jwks"
+	KeysPath       = "/oidc/jwks"                              // the public keys
 	pathPush       = "/oidc/par"
 	pathAuthorize  = "/oidc/authorize"
 	pathContinue   = "/oidc/continue"
@@ -66,6 +66,27 @@ type Endpoints struct {
 	cookie string
 }
 
+// Caller reads who calls an address for systems that another room serves: by a token that the system got for itself, or
+// by its own proof in the Authorization header. A token's scopes are what it may do; the proof itself allows everything.
+func (e *Endpoints) Caller(r *http.Request) (oidc.Client, []string, *oidc.Error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) == 1 {
+		scheme, token, _ := strings.Cut(headers[0], " ")
+		if strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP") {
+			return e.Provider.Machine(r.Context(), scheme, strings.TrimSpace(token), e.proof(r))
+		}
+	}
+	credentials, wrong := credentialsOf(r, nil)
+	if wrong != nil {
+		return oidc.Client{}, nil, wrong
+	}
+	c, wrong := e.Provider.Authenticate(r.Context(), credentials)
+	if wrong == nil && c.DPoPRequired {
+		wrong = &oidc.Error{Code: oidc.InvalidClient, Text: "this client's calls are bound to a key: get a token"}
+	}
+	return c, oidc.MachineScopes(), wrong
+}
+
 // Mount adds the addresses and pages.
 func (e *Endpoints) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	e.cookie = citizens.Cookie
@@ -73,7 +94,7 @@ func (e *Endpoints) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	signedIn := func(pattern string, h httpx.Handler) { mux.Handle(pattern, e.Kit.Handle(citizens.RequireSession(h))) }
 	mux.HandleFunc("GET "+pathDiscovery, e.discovery)
 	mux.HandleFunc("GET "+pathMetadata, e.discovery)
-	mux.HandleFunc("GET "+pathKeys, e.keys)
+	mux.HandleFunc("GET "+KeysPath, e.keys)
 	page("GET "+pathAuthorize, e.authorize)
 	page("POST "+pathAuthorize, e.authorize)
 	page("GET "+pathOnward, e.onward)
@@ -103,16 +124,16 @@ func (e *Endpoints) discovery(w http.ResponseWriter, _ *http.Request) {
 		"authorization_endpoint":                e.url(pathAuthorize),
 		"token_endpoint":                        e.url(pathToken),
 		"userinfo_endpoint":                     e.url(pathUserInfo),
-		"jwks_uri":                              e.url(pathKeys),
+		"jwks_uri":                              e.url(KeysPath),
 		"pushed_authorization_request_endpoint": e.url(pathPush),
 		"introspection_endpoint":                e.url(pathIntrospect),
 		"revocation_endpoint":                   e.url(pathRevoke),
 		"end_session_endpoint":                  e.url(pathLogout),
-		"scopes_supported":                      oidc.Scopes(),
+		"scopes_supported":                      append(oidc.Scopes(), oidc.MachineScopes()...),
 		"claims_supported":                      append(oidc.Claims(), "auth_time", "acr", "amr", "sid"),
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              []string{oidc.ModeQuery, oidc.ModeFormPost},
-		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                 []string{"authorization_code", "refresh_token", "client_credentials"},
 		"subject_types_supported":               []string{string(oidc.Pairwise), string(oidc.Public)},
 		"id_token_signing_alg_values_supported": oidc.Algs(),
 		"acr_values_supported":                  []string{oidc.ACRTwoFactors, oidc.ACRPasskey},
@@ -302,10 +323,18 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request, s served) {
 		out, wrong = e.Provider.RefreshTokens(r.Context(), s.client, oidc.RefreshInput{
 			Token: s.form.Get("refresh_token"), Scope: s.form.Get("scope"), JKT: s.jkt,
 		})
+	case "client_credentials":
+		own, wrong := e.Provider.ForItself(s.client, s.form.Get("scope"), s.jkt)
+		if wrong != nil {
+			e.failed(w, r, wrong)
+			return
+		}
+		e.write(w, http.StatusOK, "application/json", own)
+		return
 	case "":
 		wrong = &oidc.Error{Code: oidc.InvalidRequest, Text: "grant_type is missing"}
 	default:
-		wrong = &oidc.Error{Code: "unsupported_grant_type", Text: "grant_type is authorization_code or refresh_token"}
+		wrong = &oidc.Error{Code: "unsupported_grant_type", Text: "grant_type is authorization_code, refresh_token or client_credentials"}
 	}
 	if wrong != nil {
 		e.failed(w, r, wrong)
