@@ -187,6 +187,7 @@ func (a *App) edge(c Config) error {
 	}
 	a.Kit, err = httpx.New(httpx.Config{
 		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
+		Banners:     a.news,
 		CrossOrigin: append(endpoint.CrossOrigin(), reportsPattern),
 	}, pages)
 	if err != nil {
@@ -232,10 +233,13 @@ func (a *App) mount(c Config) {
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy, Switches: a.Guards},
 		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
-		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy},
+		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy, Deliveries: deliveries{a}},
 		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
 		provider,
 	} {
+		if telling, ok := pages.(interface{ ShowDeliveries(d web.Deliveries) }); ok {
+			telling.ShowDeliveries(deliveries{a})
+		}
 		pages.Mount(mux, gate)
 	}
 	mux.Handle("POST /language", a.Kit.Handle(gate.Maybe(a.Kit.ChooseLanguage)))

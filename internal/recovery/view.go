@@ -13,6 +13,7 @@ import (
 // View is what the applicant's browser sees of its own recovery: what an honest person needs and a
 // criminal cannot use. Nothing in it tells a decoy from a real one before it is proven.
 type View struct {
+	ID        string // what its codes are bound to; no secret, and of no use to anybody else
 	Now       time.Time
 	State     State
 	Channel   effect.Channel // empty before it is proven: that an e-mail was chosen would tell of an account (I6)
@@ -35,7 +36,7 @@ func (s *Service) View(ctx context.Context, browser string) (View, error) {
 		return View{}, err
 	}
 	v := View{
-		Now: s.Now(), State: r.State, Guarded: r.Guarded, Needed: r.Needed,
+		ID: r.ID, Now: s.Now(), State: r.State, Guarded: r.Guarded, Needed: r.Needed,
 		StartedAt: r.StartedAt, ExpiresAt: r.ExpiresAt, EndedAt: r.EndedAt, EndReason: r.EndReason,
 	}
 	if !r.ProvenAt.IsZero() {

@@ -26,6 +26,7 @@ type Step struct {
 	ResendAt time.Time // when a new SMS may be asked for; zero with TOTP
 	Until    time.Time // the whole step ends
 	Passkey  bool      // a passkey may answer instead; with NoMethod nothing else can
+	Bound    string    // what an SMS code of this step is bound to
 }
 
 // Begun is a pending sign-in and the secret of the browser that began it.
@@ -128,7 +129,7 @@ func (s *Service) ask(ctx context.Context, si *SignIn, a account.Account, now ti
 }
 
 func (s *Service) step(si SignIn, a account.Account) Step {
-	st := Step{Method: si.Method, Methods: Methods(a), Until: si.ExpiresAt, Passkey: a.Passkeys > 0}
+	st := Step{Method: si.Method, Methods: Methods(a), Until: si.ExpiresAt, Passkey: a.Passkeys > 0, Bound: si.ID}
 	if si.Method == SMS {
 		st.Phone, st.ResendAt = account.MaskPhone(a.Phone), si.CodeSentAt.Add(s.Policy.CodeResend)
 	}

@@ -64,7 +64,7 @@ func (s *Service) askStepUp(ctx context.Context, act effect.Act, now time.Time, 
 }
 
 func (s *Service) stepUp(ses Session, a account.Account) Step {
-	st := Step{Method: ses.Proof.Method, Methods: Methods(a), Until: ses.Proof.BegunAt.Add(s.Policy.SignInTTL)}
+	st := Step{Method: ses.Proof.Method, Methods: Methods(a), Until: ses.Proof.BegunAt.Add(s.Policy.SignInTTL), Bound: ses.ID}
 	if st.Method == SMS {
 		st.Phone, st.ResendAt = account.MaskPhone(a.Phone), ses.Proof.CodeAt.Add(s.Policy.CodeResend)
 	}

@@ -131,6 +131,42 @@ type CodeField struct {
 	Timed  bool          // Left means something
 	Digits int           // 6 when 0
 	Error  Text
+
+	Delivery Delivery // what has become of the message; zero: it is not told
+}
+
+// Delivery is what is known of the message with a code. State is one of effect's words.
+type Delivery struct {
+	State string
+	At    time.Time
+}
+
+// Shown reports whether there is something to say.
+func (d Delivery) Shown() bool { return d.State != "" }
+
+// Trouble reports whether the code of this message cannot be waited for any more.
+func (d Delivery) Trouble() bool { return d.State == "late" || d.State == "failed" }
+
+// Words says it. The time is shown by the template.
+func (d Delivery) Words() Text {
+	switch d.State {
+	case "delivered":
+		return K("delivery.delivered")
+	case "sent":
+		return K("delivery.sent")
+	case "waiting":
+		return K("delivery.waiting")
+	case "late":
+		return K("delivery.late")
+	case "failed":
+		return K("delivery.failed")
+	}
+	return K("delivery.unknown")
+}
+
+// Timed reports whether the words are followed by a time.
+func (d Delivery) Timed() bool {
+	return (d.State == "delivered" || d.State == "sent") && !d.At.IsZero()
 }
 
 // Check puts the field's error in place.

@@ -51,6 +51,8 @@ type Approvals struct {
 	Views     OwnApprovals
 	Keys      ContactKeys // nil: passkeys are not offered
 	Policy    policy.Policy
+
+	Deliveries Deliveries // nil: pages do not say whether a code has arrived
 }
 
 // Mount puts the pages on the mux.

@@ -9,6 +9,7 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
+	"doverie/internal/secret"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
 )
@@ -43,7 +44,7 @@ func (a Approvals) codeForm(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/confirm")
 	}
-	page := codePage(q, left, nil)
+	page := a.codePage(r, q, left, nil)
 	page.Notice = whyNotice(r)
 	if page.Key, err = a.key(r, q); err != nil {
 		return err
@@ -82,7 +83,7 @@ func (a Approvals) code(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a Approvals) codeAgain(w http.ResponseWriter, r *http.Request, q trust.Request, left time.Duration, wrong ui.Text) error {
-	page := codePage(q, left, ui.Errors{{Field: "code", Text: wrong}})
+	page := a.codePage(r, q, left, ui.Errors{{Field: "code", Text: wrong}})
 	var err error
 	if page.Key, err = a.key(r, q); err != nil {
 		return err
@@ -90,10 +91,11 @@ func (a Approvals) codeAgain(w http.ResponseWriter, r *http.Request, q trust.Req
 	return a.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
 }
 
-func codePage(q trust.Request, left time.Duration, errs ui.Errors) ui.ApprovalCode {
+func (a Approvals) codePage(r *http.Request, q trust.Request, left time.Duration, errs ui.Errors) ui.ApprovalCode {
 	frame := frameOf(q)
+	delivery := deliveryOf(r.Context(), a.Deliveries, secret.Approval, trust.CodeBound(q.Approval.ID, httpx.VisitorOf(r).Session))
 	return ui.ApprovalCode{ApprovalFrame: frame, Errors: errs, Code: ui.CodeField{
-		Name: "code", SentTo: i18n.MaskPhone(q.OwnPhone), Timed: left > 0, Left: left,
+		Name: "code", SentTo: i18n.MaskPhone(q.OwnPhone), Timed: left > 0, Left: left, Delivery: delivery,
 		Does: ui.K("approvals.code.does."+string(q.Approval.Action), "To", frame.Call),
 	}.Check(errs)}
 }

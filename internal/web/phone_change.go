@@ -9,6 +9,7 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
+	"doverie/internal/secret"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
 )
@@ -44,6 +45,8 @@ type OwnProfile interface {
 // PhoneChange is the pages of a change of phone: the number, the contact's answer, the code. Which of
 // them is shown follows from the stored state alone.
 type PhoneChange struct {
+	arrivals
+
 	kit      *httpx.Kit
 	of       PhoneChanges
 	protect  GivesUp
@@ -164,7 +167,7 @@ func (p *PhoneChange) show(w http.ResponseWriter, r *http.Request) error {
 	if waiting.Action.State == trust.Waiting {
 		return p.kit.Page(w, r, waitingPage(waiting.WaitingAction, pathPhoneChange+"/cancel", pathPhoneChange), httpx.Section(pathProfile))
 	}
-	return p.kit.Page(w, r, p.codePage(waiting, nil), httpx.Section(pathProfile))
+	return p.kit.Page(w, r, p.codePage(r.Context(), waiting, nil), httpx.Section(pathProfile))
 }
 
 // waitingPage shows an action that waits for the contacts.
@@ -178,12 +181,16 @@ func waitingPage(w trust.WaitingAction, cancel, self string) ui.ActionWaiting {
 	return page
 }
 
-func (p *PhoneChange) codePage(w trust.PhoneWaiting, errs ui.Errors) ui.PhoneCode {
+func (p *PhoneChange) codePage(ctx context.Context, w trust.PhoneWaiting, errs ui.Errors) ui.PhoneCode {
 	masked := account.MaskPhone(w.Phone)
-	return ui.PhoneCode{
+	page := ui.PhoneCode{
 		Errors: errs, SentTo: masked, Sent: w.CodeSent || len(errs) > 0, Until: w.Action.ExpiresAt, Approved: w.Action.Needed > 0,
 		Code: ui.CodeField{Name: "code", SentTo: masked, Does: ui.K("phone_change.code.does")}.Check(errs),
 	}
+	if page.Sent {
+		page.Code.Delivery = p.delivery(ctx, secret.ChangePhone, w.Action.ID)
+	}
+	return page
 }
 
 func (p *PhoneChange) send(w http.ResponseWriter, r *http.Request) error {
@@ -215,7 +222,7 @@ func (p *PhoneChange) enter(w http.ResponseWriter, r *http.Request) error {
 		return httpx.Redirect(w, r, pathPhoneChange)
 	}
 	if strings.TrimSpace(form.Get("code")) == "" {
-		return p.kit.FormAgain(w, r, p.codePage(waiting, emptyCode()), httpx.Section(pathProfile))
+		return p.kit.FormAgain(w, r, p.codePage(r.Context(), waiting, emptyCode()), httpx.Section(pathProfile))
 	}
 	v := httpx.VisitorOf(r)
 	err = p.of.Enter(r.Context(), p.kit.Act(r), v.Account, v.Session, waiting.Action.ID, form.Get("code"))
@@ -224,7 +231,7 @@ func (p *PhoneChange) enter(w http.ResponseWriter, r *http.Request) error {
 		return httpx.Redirect(w, r, pathPhoneChange+"?done=phone")
 	case fault.HasKey(err, "fault.code.wrong"), fault.HasKey(err, "fault.code.dead"), fault.HasKey(err, "fault.code.spent"), fault.HasKey(err, "fault.code.expired"):
 		errs, _ := httpx.FormErrors(err, "code")
-		return p.kit.FormAgain(w, r, p.codePage(waiting, errs), httpx.Section(pathProfile))
+		return p.kit.FormAgain(w, r, p.codePage(r.Context(), waiting, errs), httpx.Section(pathProfile))
 	}
 	return err
 }

@@ -27,6 +27,8 @@ type Recoveries interface {
 // Recovery is the pages of whoever recovers an access. Nobody is signed in here: the browser holds the
 // secret of its own recovery in a cookie, and one dispatcher sends it to the step whose turn it is.
 type Recovery struct {
+	arrivals
+
 	kit    *httpx.Kit
 	of     Recoveries
 	policy policy.Policy

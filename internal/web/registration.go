@@ -11,6 +11,7 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/policy"
+	"doverie/internal/secret"
 	"doverie/internal/session"
 	"doverie/internal/ui"
 )
@@ -39,6 +40,8 @@ type FirstSession interface {
 // Registration is the pages of whoever has no account yet. They are the same, word for word, whoever has
 // the phone already (I6).
 type Registration struct {
+	arrivals
+
 	kit      *httpx.Kit
 	of       Registrations
 	sessions FirstSession
@@ -139,7 +142,7 @@ func (p *Registration) codeForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.over(w, r, err)
 	}
-	page := p.codePage(reg, nil)
+	page := p.codePage(r.Context(), reg, nil)
 	page.Resent = r.URL.Query().Has("sent")
 	return p.kit.Page(w, r, page)
 }
@@ -159,12 +162,12 @@ func (p *Registration) over(w http.ResponseWriter, r *http.Request, err error) e
 	return httpx.Redirect(w, r, to)
 }
 
-func (p *Registration) codePage(reg account.Registration, errs ui.Errors) ui.RegisterCode {
+func (p *Registration) codePage(ctx context.Context, reg account.Registration, errs ui.Errors) ui.RegisterCode {
 	return ui.RegisterCode{
 		Errors: errs, Phone: reg.Phone, Pause: p.policy.CodeResend,
 		Code: ui.CodeField{
 			Name: "code", SentTo: unbroken(account.ShowPhone(reg.Phone)), Does: ui.K("register.code.does"), Timed: true,
-			Left: reg.CodeSentAt.Add(p.policy.CodeTTL).Sub(p.now()),
+			Left: reg.CodeSentAt.Add(p.policy.CodeTTL).Sub(p.now()), Delivery: p.delivery(ctx, secret.RegisterPhone, reg.ID),
 		}.Check(errs),
 	}
 }
@@ -174,7 +177,7 @@ func (p *Registration) codeAgain(w http.ResponseWriter, r *http.Request, errs ui
 	if err != nil {
 		return p.over(w, r, err)
 	}
-	return p.kit.FormAgain(w, r, p.codePage(reg, errs))
+	return p.kit.FormAgain(w, r, p.codePage(r.Context(), reg, errs))
 }
 
 func (p *Registration) enter(w http.ResponseWriter, r *http.Request) error {

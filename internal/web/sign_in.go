@@ -61,6 +61,8 @@ type OpenAlarm interface {
 
 // SignIn is the pages of the sign-in.
 type SignIn struct {
+	arrivals
+
 	kit      *httpx.Kit
 	of       SignIns
 	contacts AskedContacts

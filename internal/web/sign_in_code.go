@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/policy"
+	"doverie/internal/secret"
 	"doverie/internal/session"
 	"doverie/internal/ui"
 )
@@ -19,7 +21,7 @@ func (p *SignIn) codeForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.fail(w, r, err, next)
 	}
-	page := p.codePage(st, next, false, nil)
+	page := p.codePage(r.Context(), st, next, false, nil)
 	page.Resent = r.URL.Query().Has("sent")
 	return p.kit.Page(w, r, page)
 }
@@ -120,12 +122,15 @@ func (p *SignIn) codeAgain(w http.ResponseWriter, r *http.Request, next string, 
 	if err != nil {
 		return p.fail(w, r, err, next)
 	}
-	return p.kit.FormAgain(w, r, p.codePage(st, next, remember, errs))
+	return p.kit.FormAgain(w, r, p.codePage(r.Context(), st, next, remember, errs))
 }
 
-func (p *SignIn) codePage(st session.Step, next string, remember bool, errs ui.Errors) ui.SignInCode {
+func (p *SignIn) codePage(ctx context.Context, st session.Step, next string, remember bool, errs ui.Errors) ui.SignInCode {
 	factor := secondFactor(st, next, ui.K("sign_in.code.does"), p.policy, p.now(), errs)
 	factor.NoCode = st.Method == session.NoMethod
+	if factor.BySMS {
+		factor.Code.Delivery = p.delivery(ctx, secret.SignIn, st.Bound)
+	}
 	if p.keys && st.Passkey {
 		factor.Key = secondKey(next)
 	}

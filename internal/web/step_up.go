@@ -10,6 +10,7 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/policy"
+	"doverie/internal/secret"
 	"doverie/internal/session"
 	"doverie/internal/ui"
 )
@@ -29,6 +30,8 @@ type StepUps interface {
 // StepUp is the pages of the repeated check. They are open to a session on a frozen account too: lifting
 // a freeze begins with the check.
 type StepUp struct {
+	arrivals
+
 	kit    *httpx.Kit
 	of     StepUps
 	policy policy.Policy
@@ -133,7 +136,7 @@ func (p *StepUp) codeForm(w http.ResponseWriter, r *http.Request, auth session.A
 	if err != nil {
 		return overStepUp(w, r, err, next)
 	}
-	page := p.codePage(st, next, nil)
+	page := p.codePage(r.Context(), st, next, nil)
 	page.Resent = r.URL.Query().Has("sent")
 	return p.kit.Page(w, r, page)
 }
@@ -156,8 +159,12 @@ func overStepUp(w http.ResponseWriter, r *http.Request, err error, next string) 
 	return httpx.Redirect(w, r, to)
 }
 
-func (p *StepUp) codePage(st session.Step, next string, errs ui.Errors) ui.StepUpCode {
-	return ui.StepUpCode{SecondFactor: secondFactor(st, next, ui.K("step_up.code.does"), p.policy, p.now(), errs)}
+func (p *StepUp) codePage(ctx context.Context, st session.Step, next string, errs ui.Errors) ui.StepUpCode {
+	page := ui.StepUpCode{SecondFactor: secondFactor(st, next, ui.K("step_up.code.does"), p.policy, p.now(), errs)}
+	if page.BySMS {
+		page.Code.Delivery = p.delivery(ctx, secret.StepUp, st.Bound)
+	}
+	return page
 }
 
 func (p *StepUp) codeAgain(w http.ResponseWriter, r *http.Request, auth session.Auth, next string, errs ui.Errors) error {
@@ -165,7 +172,7 @@ func (p *StepUp) codeAgain(w http.ResponseWriter, r *http.Request, auth session.
 	if err != nil {
 		return overStepUp(w, r, err, next)
 	}
-	return p.kit.FormAgain(w, r, p.codePage(st, next, errs))
+	return p.kit.FormAgain(w, r, p.codePage(r.Context(), st, next, errs))
 }
 
 func (p *StepUp) enter(w http.ResponseWriter, r *http.Request, auth session.Auth) error {
