@@ -14,6 +14,7 @@ type adminCommand struct {
 	Confirm adminConfirmCommand `cmd:"" help:"Raise a standard account to confirmed: its person and document were seen."`
 	Thaw    adminThawCommand    `cmd:"" help:"Lift the freeze of an account, after its person was identified."`
 	Import  adminImportCommand  `cmd:"" help:"Import people whose identity another body has proven: one JSON object a line."`
+	Staff   adminStaffCommand   `cmd:"" name:"campaign-staff" help:"Give an account the right to run information campaigns, or take it."`
 	Sample  adminSampleCommand  `cmd:"" help:"Print a made-up import file, for trying the import."`
 }
 
@@ -83,6 +84,36 @@ func (cmd adminThawCommand) Run(c console) error {
 			return err
 		}
 		c.sayf("thawed: %s, %s", who.FullName(), who.ID)
+		return nil
+	})
+}
+
+type adminStaffCommand struct {
+	configFlag
+	whoFlag
+
+	Revoke bool `help:"Take the right instead of giving it."`
+}
+
+// Run gives or takes the right; doing so twice changes nothing.
+func (cmd adminStaffCommand) Run(c console) error {
+	return admin(c, cmd.configFlag, func(a *app.App) error {
+		who, err := cmd.find(c, a)
+		if err != nil {
+			return err
+		}
+		changed, err := a.Campaigns.SetStaff(c.ctx, byCommand, who.ID, !cmd.Revoke)
+		if err != nil {
+			return err
+		}
+		state := "campaign staff"
+		if cmd.Revoke {
+			state = "no campaign staff"
+		}
+		if !changed {
+			state += " already"
+		}
+		c.sayf("%s: %s, %s", state, who.FullName(), who.ID)
 		return nil
 	})
 }

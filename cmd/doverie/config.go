@@ -36,6 +36,7 @@ type fileConfig struct {
 	SecretKeyFile  string         `toml:"secret_key_file" env:"SECRET_KEY_FILE" required:"yes" doc:"file with the master key: 32 random bytes as base64, readable by its owner only; every node has the same one"`
 	TrustedProxies []string       `toml:"trusted_proxies" env:"TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed (10.0.0.0/8); commas between them in the environment"`
 	ServiceName    string         `toml:"service_name" env:"SERVICE_NAME" doc:"name of the service in a code generator application"`
+	KitsFolder     string         `toml:"kits_folder" env:"KITS_FOLDER" doc:"folder where made kits of the campaign wait to be downloaded; it may be emptied at any time; empty: a folder for temporary files that ends with the process"`
 	MetricsListen  string         `toml:"metrics_listen" env:"METRICS_LISTEN" doc:"address and port of Prometheus metrics (/metrics); empty: none. Never the public one"`
 	LogLevel       string         `toml:"log_level" env:"LOG_LEVEL" doc:"debug, info, warn or error"`
 	LogFormat      string         `toml:"log_format" env:"LOG_FORMAT" doc:"text or json, on standard error"`
@@ -120,6 +121,7 @@ type config struct {
 	keys                  *secret.Keyring
 	trustedProxies        []netip.Prefix
 	serviceName           string
+	kitsFolder            string
 	log                   slog.Level
 	logJSON               bool
 	development           bool
@@ -241,7 +243,7 @@ func (raw fileConfig) check() (c config, problems []error) {
 	c = config{
 		listen: raw.Listen, metricsListen: raw.MetricsListen, databaseConns: raw.DatabaseConns,
 		serviceName: strings.TrimSpace(raw.ServiceName), logJSON: raw.LogFormat == "json", development: raw.Messages.Development,
-		lease: raw.Messages.Lease,
+		lease: raw.Messages.Lease, kitsFolder: strings.TrimSpace(raw.KitsFolder),
 	}
 	c.carriers, problems = raw.Messages.carriers()
 	for key, address := range map[string]string{"listen": raw.Listen, "metrics_listen": raw.MetricsListen} {

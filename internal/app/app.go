@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"doverie/internal/account"
+	"doverie/internal/campaign"
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
@@ -50,6 +52,7 @@ type Config struct {
 	Lease          time.Duration                     // after it another process takes over what one that died was sending; 0: the jobs' own
 	ShowClock      bool                              // the clock on every page: for a demonstration whose time is set forward
 	Front          Front                             // mounts more pages, such as a demonstration's; may be nil
+	KitsFolder     string                            // where made kits wait to be downloaded; empty: a folder for this process only
 	OwnHome        bool                              // Front has the first page
 	Metrics        prometheus.Registerer             // nil: nothing is measured
 	Outward        transmit.Outward                  // where other systems may be reached
@@ -75,6 +78,7 @@ type App struct {
 	Phones     *trust.Phones
 	Recoveries *recovery.Service
 	Stops      *recovery.Stops
+	Campaigns  *campaign.Service
 	Systems    *oidc.Provider // for other information systems
 	Signals    *signals.Streams
 	Kit        *httpx.Kit
@@ -90,6 +94,8 @@ type App struct {
 
 	carriers   carriers
 	smsDelayed atomic.Bool
+
+	ownKits string // folder of kits that ends with this process
 }
 
 // Handler serves every page. It can be used before Run; messages and timers then wait.
@@ -153,7 +159,13 @@ func (a *App) sweeps(ctx context.Context) {
 }
 
 // Close closes the database. Call it after Run has returned and the handler serves nobody.
-func (a *App) Close() error { return a.Store.Close() }
+func (a *App) Close() error {
+	err := a.Store.Close()
+	if a.ownKits != "" {
+		err = errors.Join(err, os.RemoveAll(a.ownKits))
+	}
+	return err
+}
 
 func (c Config) check() error {
 	var wrong []error

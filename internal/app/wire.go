@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"doverie/internal/account"
+	"doverie/internal/campaign"
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
@@ -117,7 +118,7 @@ func (a *App) services(c Config) error {
 		Keys: &oidc.Keys{Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now}, Subjects: oidc.Subjects{Keys: c.Keys},
 	}
 	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
-	return nil
+	return a.campaigns(c)
 }
 
 // background builds what happens without a click: messages and timers.
@@ -164,6 +165,8 @@ func (a *App) background(c Config) error {
 		trust.TimerGuardOff:        a.Guards.Fall,
 		trust.TimerHealth:          a.Links.Remind,
 		recovery.TimerExpire:       a.Recoveries.Expire,
+		campaign.TimerSend:         a.Campaigns.SendSome,
+		campaign.TimerKits:         a.Campaigns.MakeSome,
 	} {
 		a.jobs.Register(kind, handler)
 	}
@@ -211,7 +214,7 @@ func (a *App) mount(c Config) {
 	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Protect, a.Recoveries, c.Policy, c.Now)
 	stepUp := web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now)
 	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, a.Protect, c.Policy, c.Now)
-	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String())
+	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String(), a.Campaigns, c.Log)
 	provider := &endpoint.Endpoints{
 		Kit: a.Kit, Provider: a.Systems, Sessions: a.Sessions, Log: c.Log, SignIn: web.SignInPath, StepUp: web.StepUpPath, Backchannel: true,
 	}
@@ -234,6 +237,8 @@ func (a *App) mount(c Config) {
 		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy, Deliveries: deliveries{a}},
+		web.Campaigns{Kit: a.Kit, Of: a.Campaigns},
+		web.CampaignLetters{Kit: a.Kit, Of: a.Campaigns},
 		web.NewSafety(a.Kit, a.Recoveries, a.Stops, a.Protect, c.Policy, c.Log),
 		provider,
 	} {

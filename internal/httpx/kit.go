@@ -38,6 +38,7 @@ type Kit struct {
 	pages *ui.Renderer
 	cross *http.CrossOriginProtection
 	alarm func(*http.Request) []ui.Notice
+	large map[string]int64 // mux pattern → bytes
 }
 
 const defaultMaxBody = 64 << 10
@@ -63,6 +64,14 @@ func New(cfg Config, pages *ui.Renderer) (*Kit, error) {
 
 // Alarm puts what f says above every page of a signed-in citizen. It is set once, before anything is served.
 func (k *Kit) Alarm(f func(*http.Request) []ui.Notice) { k.alarm = f }
+
+// Large lets the body of one mux pattern be larger than all others': a form with a file. It is set before anything is served.
+func (k *Kit) Large(pattern string, bytes int64) {
+	if k.large == nil {
+		k.large = map[string]int64{}
+	}
+	k.large[pattern] = bytes
+}
 
 // Secure reports whether people reach the service by https.
 func (k *Kit) Secure() bool { return k.cfg.BaseURL.Scheme == "https" }

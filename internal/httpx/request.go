@@ -2,12 +2,14 @@ package httpx
 
 import (
 	"errors"
+	"io"
 	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
@@ -35,19 +37,77 @@ func Form(r *http.Request) (url.Values, error) {
 		}
 		return nil, fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)
 	}
+	if err := checkValues(r.PostForm); err != nil {
+		return nil, err
+	}
+	return r.PostForm, nil
+}
+
+func checkValues(form url.Values) error {
 	count := 0
-	for name, values := range r.PostForm {
+	for name, values := range form {
 		for _, v := range values {
 			count++
 			if count > maxFields || len(v) > maxValue {
-				return nil, fault.New(fault.Invalid, "fault.too_large", nil)
+				return fault.New(fault.Invalid, "fault.too_large", nil)
 			}
 			if !clean(name) || !clean(v) {
-				return nil, fault.New(fault.Invalid, "fault.bad_form", nil)
+				return fault.New(fault.Invalid, "fault.bad_form", nil)
 			}
 		}
 	}
-	return r.PostForm, nil
+	return nil
+}
+
+// uploadTime is how long a form with a file may take to arrive.
+const uploadTime = 3 * time.Minute
+
+// FileForm reads a posted form that carries one file (RFC 7578) into memory: the values, and the content of the file of that
+// name, nil when none was chosen. The file's own name and type are not looked at. The mux pattern must be Large. Errors are
+// those of Form.
+func FileForm(w http.ResponseWriter, r *http.Request, file string) (url.Values, []byte, error) {
+	// A file over a slow line takes longer than the server lets a form take. A connection that knows no deadlines has none.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{})
+	defer time.AfterFunc(uploadTime, func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }).Stop()
+	reader, err := r.MultipartReader()
+	if err != nil {
+		return nil, nil, fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)
+	}
+	form := url.Values{}
+	var content []byte
+	for parts := 0; ; parts++ {
+		part, err := reader.NextPart()
+		if errors.Is(err, io.EOF) {
+			if err := checkValues(form); err != nil {
+				return nil, nil, err
+			}
+			return form, content, nil
+		}
+		if err == nil && parts > maxFields {
+			return nil, nil, fault.New(fault.Invalid, "fault.too_large", nil)
+		}
+		var data []byte
+		name, isFile := "", false
+		if err == nil {
+			name, isFile = part.FormName(), part.FileName() != "" || part.FormName() == file
+			in := io.Reader(part)
+			if !isFile {
+				in = io.LimitReader(part, maxValue+1)
+			}
+			data, err = io.ReadAll(in)
+		}
+		switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
+		case tooLarge:
+			return nil, nil, fault.New(fault.Invalid, "fault.too_large", nil).Because(err)
+		case err != nil:
+			return nil, nil, fault.New(fault.Invalid, "fault.bad_form", nil).Because(err)
+		case isFile && name == file && len(data) > 0:
+			content = data
+		case !isFile:
+			form.Add(name, string(data))
+		}
+	}
 }
 
 func clean(s string) bool {

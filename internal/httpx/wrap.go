@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
@@ -94,10 +95,11 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 			k.Fail(w, r, fault.New(fault.Refused, "fault.cross_origin", nil).Because(err))
 			return
 		}
+		_, pattern := mux.Handler(r)
 		if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, k.cfg.MaxBody)
+			r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(k.large[pattern], k.cfg.MaxBody))
 		}
-		if _, pattern := mux.Handler(r); pattern == "" {
+		if pattern == "" {
 			k.nowhere(w, r, mux)
 			return
 		}

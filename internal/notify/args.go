@@ -15,6 +15,7 @@ import (
 var known = []string{
 	"code", "first_name", "who", "device", "area", "at", "until", "stop_code", "link", "reason", "action", "attempts", "role", "by",
 	"email", "token",
+	"organisation", "sender", "salutation", "number", "date", "subject", // of a covering letter
 }
 
 // EmailLinkPath is the page of the site that confirms an e-mail address; the token is its parameter "t".
@@ -81,6 +82,28 @@ func cleanFact(fact string) string {
 		}
 	}
 	return clip(strings.Join(strings.Fields(b.String()), " "), factLength)
+}
+
+// officeLength is how much of one line of a covering letter is shown, in characters.
+const officeLength = 160
+
+// cleanOffice keeps what names of offices, numbers and subjects of letters are made of. It can hold no address: there is no
+// full stop between letters and no colon.
+func cleanOffice(line string) string {
+	rs := []rune(line)
+	letterAt := func(i int) bool { return i >= 0 && i < len(rs) && (unicode.IsLetter(rs[i]) && rs[i] < 0x80) }
+	var b strings.Builder
+	for i, r := range rs {
+		switch {
+		case unicode.IsLetter(r), unicode.IsMark(r), unicode.IsDigit(r), strings.ContainsRune(" ,-–—()«»№!/", r):
+			b.WriteRune(r)
+		case r == '.' && !letterAt(i+1):
+			b.WriteRune(r)
+		default:
+			b.WriteRune(' ')
+		}
+	}
+	return clip(strings.Join(strings.Fields(b.String()), " "), officeLength)
 }
 
 // clip cuts at the end of a word where it can, so that «Александра Константиновна» becomes «Александра».
@@ -191,6 +214,9 @@ func (t *Texts) prepared(spec Spec, channel effect.Channel, lang string, args ma
 	data["email"] = maskedEmail(args["email"])
 	for _, fact := range []string{"who", "device", "area"} {
 		data[fact] = cleanFact(args[fact])
+	}
+	for _, line := range []string{"organisation", "sender", "salutation", "number", "date", "subject"} {
+		data[line] = cleanOffice(args[line])
 	}
 	printer := t.printers[lang]
 	for _, moment := range []string{"at", "until"} {

@@ -37,6 +37,9 @@ func (t *Texts) email(spec Spec, key string, p *i18n.Printer, data map[string]an
 		Never: []string{p.T("message.mail.never"), p.T("message.mail.links", "site", t.base)},
 		Sign:  p.T("message.mail.sign"), Auto: p.T("message.mail.auto"),
 	}
+	if salutation, _ := data["salutation"].(string); salutation != "" {
+		page.Greeting = salutation
+	}
 	if p.Has(key + ".todo") {
 		page.Todo = append(page.Todo, p.Named(key+".todo", data))
 	}
@@ -88,6 +91,10 @@ func facts(spec Spec, p *i18n.Printer, data map[string]any) []fact {
 		add("action", "action")
 	}
 	add("who", "who")
+	add("organisation", "organisation")
+	add("number", "number")
+	add("date", "date")
+	add("subject", "subject")
 	if !spec.HasCode() {
 		add("at", "at")
 		add("until", "until")

@@ -76,6 +76,9 @@ const (
 	RecoveryCompleted    Kind = "recovery.completed"
 )
 
+// OutreachLetter is a covering letter of the information campaign, to an organisation.
+const OutreachLetter Kind = "outreach.letter"
+
 // RoleContact as the argument "role" chooses the contact's own text of a kind that has one.
 // Anything else is the principal's.
 const RoleContact = "contact"
@@ -197,6 +200,10 @@ var registry = map[Kind]Spec{
 	RecoveryLockedOut:    own(mayStop, "until").aboutRequest(),
 	RecoveryCancelled:    own(mayStop).twoSided(),
 	RecoveryCompleted:    own(mustStop).twoSided(),
+
+	OutreachLetter: {
+		Channels: only(effect.Email), Needs: []string{"link", "organisation", "sender", "salutation", "number", "date", "subject", "until"}, button: "letter",
+	},
 }
 
 // tellsOf lets a decision name the event instead of the message that tells of it.

@@ -72,6 +72,14 @@ func plausible(spec Spec) map[string]string {
 		args["attempts"] = "3"
 	}
 	args["action"] = "recovery"
+	for name, value := range map[string]string{
+		"organisation": "Horns & Hooves, 12", "sender": "MoH", "salutation": "J. K.!", "number": "10458-05/21", "date": "04.12.2025", "subject": "A, B (C)",
+		"until": "2026-11-24T16:05:00Z",
+	} {
+		if slices.Contains(spec.Needs, name) {
+			args[name] = value
+		}
+	}
 	return args
 }
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,7 +26,8 @@ type File struct {
 
 // KitOptions say how a kit is made.
 type KitOptions struct {
-	Bleed bool // with 3 mm of bleed and crop marks, for a printing house
+	Bleed bool   // with 3 mm of bleed and crop marks, for a printing house
+	Code  string // placement code, counted on the landing; it stands after the official address and never instead of it
 }
 
 // The files that tell what a kit is.
@@ -41,13 +43,16 @@ type manifest struct {
 	Fingerprint  string `json:"fingerprint"`
 }
 
+// codePattern is what a placement code may look like.
+var codePattern = regexp.MustCompile(`^[a-z0-9]{4,12}$`)
+
 // recipe changes when what is made from the same input changes.
-const recipe = "1"
+const recipe = "2"
 
 // fingerprint names everything a kit depends on.
 func (s *Source) fingerprint(o Organisation, logo []byte, options KitOptions) string {
 	sum := sha256.New()
-	for _, part := range []string{recipe, s.Version, sourceFile, o.ID, o.Name, o.Site, string(logo), fmt.Sprint(options.Bleed)} {
+	for _, part := range []string{recipe, s.Version, sourceFile, o.ID, o.Name, o.Site, string(logo), fmt.Sprint(options.Bleed), options.Code} {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
@@ -58,7 +63,10 @@ func (s *Source) MakeKit(o Organisation, logo []byte, options KitOptions) ([]Fil
 	if err := o.check(false); err != nil {
 		return nil, err
 	}
-	m := &maker{source: s, labels: s.Labels[Russian], org: o}
+	if options.Code != "" && !codePattern.MatchString(options.Code) {
+		return nil, fault.BadFields(fault.Field{Name: "code", Key: "outreach.field.code"})
+	}
+	m := &maker{source: s, labels: s.Labels[Russian], org: o, code: options.Code}
 	if logo != nil {
 		var err error
 		if m.logo, err = readLogo(logo); err != nil {
@@ -118,13 +126,24 @@ func (m *maker) texts() []File {
 
 // pictures are the screen, which bears the organisation's name, and what is the same for all.
 func (m *maker) pictures() ([]File, error) {
-	m.source.sharedOnce.Do(func() { m.source.shared, m.source.sharedErr = m.sharedPictures() })
+	m.source.sharedOnce.Do(func() {
+		m.source.shared, m.source.sharedErr = (&maker{source: m.source, labels: m.labels}).sharedPictures()
+	})
 	if m.source.sharedErr != nil {
 		return nil, m.source.sharedErr
 	}
 	screen, base := m.screen(), m.source.sharedBase
+	if m.code != "" { // its QR code differs: it is drawn from the beginning
+		own, err := m.withQR()
+		if err != nil {
+			return nil, err
+		}
+		files, err := drawn("screen-1920x1080", screen)
+		return slices.Concat(files, own, m.source.shared), err
+	}
 	png, err := screen.PNGOver(base.raster, base.drawn)
-	return append([]File{{"screen-1920x1080.png", png}, {"screen-1920x1080.svg", screen.SVG()}}, m.source.shared...), err
+	files := []File{{"screen-1920x1080.png", png}, {"screen-1920x1080.svg", screen.SVG()}}
+	return slices.Concat(files, m.source.sharedQR, m.source.shared), err
 }
 
 // sheetBase is the part of the screen that does not bear a name, drawn once.
@@ -133,18 +152,40 @@ type sheetBase struct {
 	drawn  int
 }
 
-func (m *maker) sharedPictures() ([]File, error) {
-	code := sheet.New(600, 600, m.source.Landing)
-	if err := code.QR(0, 0, 600, m.source.Landing, sheet.High, true); err != nil {
-		return nil, err
-	}
+// sharedPictures are the same for everybody without a placement code; m has none.
+func (m *maker) sharedPictures() (files []File, err error) {
 	screen := m.screenBase()
 	m.source.sharedBase = sheetBase{screen.Raster(), screen.Drawn()}
+	if m.source.sharedQR, err = m.withQR(); err != nil {
+		return nil, err
+	}
+	for _, size := range bannerSizes {
+		if bearsQR(size) {
+			continue
+		}
+		banner, err := drawn(bannerName(size), m.banner(size))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, banner...)
+	}
+	return files, m.err
+}
+
+// withQR are the pictures that bear the QR code and no name.
+func (m *maker) withQR() ([]File, error) {
+	code := sheet.New(600, 600, m.address())
+	if err := code.QR(0, 0, 600, m.address(), sheet.High, true); err != nil {
+		return nil, err
+	}
 	files, err := drawn("qr", code)
 	if err != nil {
 		return nil, err
 	}
 	for _, size := range bannerSizes {
+		if !bearsQR(size) {
+			continue
+		}
 		banner, err := drawn(bannerName(size), m.banner(size))
 		if err != nil {
 			return nil, err

@@ -42,6 +42,12 @@ func (s *Source) ReadLetter(file string) (Letter, error) {
 	if err != nil {
 		return l, fault.New(fault.Invalid, "outreach.fault.letter", nil).Because(err)
 	}
+	return s.PrepareLetter(l)
+}
+
+// PrepareLetter completes a letter's common part with the body of the source text and checks it: empty or unprintable
+// parts are named field by field, and a body that teaches what criminals need is refused.
+func (s *Source) PrepareLetter(l Letter) (Letter, error) {
 	if l.First == 0 {
 		l.First = 1
 	}
@@ -49,6 +55,11 @@ func (s *Source) ReadLetter(file string) (Letter, error) {
 		l.Body = s.Letter
 	}
 	return l, s.checkLetter(l)
+}
+
+// NumberOf is the outgoing number of the letter that counts as n, from 0.
+func (l Letter) NumberOf(n int) string {
+	return strings.ReplaceAll(l.Number, "{n}", strconv.Itoa(l.First+n))
 }
 
 // checkLetter refuses a letter with empty or unprintable parts, and one that teaches what criminals need.
@@ -100,7 +111,7 @@ func (s *Source) MakeLetter(l Letter, n int, to []Organisation) ([]byte, error) 
 		return nil, fault.BadFields(fault.Field{Name: "date", Key: "outreach.field.date"}).Because(err)
 	}
 	p := letterPages{flow: newFlow(l.Subject, 28, 15)}
-	p.heads(l, strings.ReplaceAll(l.Number, "{n}", strconv.Itoa(l.First+n)), to)
+	p.heads(l, l.NumberOf(n), to)
 	p.body(l, to)
 	p.signature(l)
 	return sheet.PDF(p.flow.sheets, sheet.Print{Title: l.Subject, Author: strings.Join(l.Letterhead, " "), Lang: "ru-RU", Date: date})
@@ -138,12 +149,16 @@ func (p letterPages) heads(l Letter, number string, to []Organisation) {
 		}
 	}
 	at := pageTop
-	st := sheet.Style{Size: letterSize, Lead: 1.3, Color: ink}
 	for _, o := range to {
-		at = s.Paragraph(right, at, rightWide, st, o.Position)
-		at = s.Paragraph(right, at, rightWide, st, o.Name) + 2.5
-		at = s.Paragraph(right, at, rightWide, st, o.Head) + 2.5
-		at = s.Paragraph(right, at, rightWide, sheet.Style{Size: 3.8, Lead: 1.3, Color: ink}, o.Email) + 6
+		for _, line := range []struct {
+			text string
+			size float64
+			gap  float64
+		}{{o.Position, letterSize, 0}, {o.Name, letterSize, 2.5}, {o.Head, letterSize, 2.5}, {o.Email, 3.8, 6}} {
+			if line.text != "" { // a reply may name the office alone
+				at = s.Paragraph(right, at, rightWide, sheet.Style{Size: line.size, Lead: 1.3, Color: ink}, line.text) + line.gap
+			}
+		}
 	}
 	p.flow.y = max(y+8, at+2)
 }
@@ -152,7 +167,9 @@ func (p letterPages) body(l Letter, to []Organisation) {
 	f := p.flow
 	f.paragraph(sheet.Style{Size: letterSize, Lead: 1.3, Color: ink}, l.Subject, 6)
 	for _, o := range to {
-		f.paragraph(sheet.Style{Size: letterSize, Lead: 1.35, Color: ink, Center: true}, o.Salutation, 0)
+		if o.Salutation != "" {
+			f.paragraph(sheet.Style{Size: letterSize, Lead: 1.35, Color: ink, Center: true}, o.Salutation, 0)
+		}
 	}
 	f.y += 4
 	for _, text := range l.Body {

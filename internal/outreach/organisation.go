@@ -24,6 +24,9 @@ type Organisation struct {
 	Logo string `toml:"logo"` // file beside the register, PNG or JPEG; empty for none
 	Site string `toml:"site"` // its own site, allowed beside the text; may be empty
 
+	Region       string `toml:"region"`       // where it is, for the list of what is done; may be empty
+	Municipality string `toml:"municipality"` // within the region; may be empty
+
 	Position    string `toml:"position"`     // of its head in the dative: «Директору»
 	Head        string `toml:"head"`         // in the dative: «Ю.Н. Похилу»
 	Salutation  string `toml:"salutation"`   // «Уважаемый Юрий Николаевич!»
@@ -45,6 +48,18 @@ var (
 	datePattern  = regexp.MustCompile(`^(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.\d{4}$`)
 	emailAddress = regexp.MustCompile(`^[^\s@<>",;]+@[^\s@<>",;]+\.[^\s@<>",;]{2,}$`)
 )
+
+// Check names every wrong field; letters asks for what a letter needs as well.
+func (o Organisation) Check(letters bool) error { return o.check(letters) }
+
+// SmallLogo makes of an uploaded PNG or JPEG the small PNG that kits use; nothing but its pixels is kept.
+func SmallLogo(file []byte) ([]byte, error) {
+	p, err := readLogo(file)
+	if err != nil {
+		return nil, err
+	}
+	return p.PNG, nil
+}
 
 // check names every wrong field. letters asks for what a letter needs as well.
 func (o Organisation) check(letters bool) error {
@@ -77,6 +92,8 @@ func (o Organisation) check(letters bool) error {
 			bad("site", "site", nil)
 		}
 	}
+	printed("region", o.Region, false)
+	printed("municipality", o.Municipality, false)
 	printed("position", o.Position, letters)
 	printed("head", o.Head, letters)
 	printed("salutation", o.Salutation, letters)

@@ -9,8 +9,18 @@ type maker struct {
 	source *Source
 	labels Labels
 	org    Organisation
+	code   string // of the placement; may be empty
 	logo   *sheet.Picture
 	err    error // of a QR code; drawing goes on
+}
+
+// address is where QR codes and links lead, and what is printed beside them: the official address in full, with the
+// placement code behind it where there is one.
+func (m *maker) address() string {
+	if m.code == "" {
+		return m.source.Landing
+	}
+	return m.source.Landing + "?p=" + m.code
 }
 
 func (m *maker) say(id string) string   { return m.source.say(Russian, id) }
@@ -19,16 +29,16 @@ func (m *maker) short(id string) string { return m.source.sayShort(Russian, id) 
 // official draws the QR code and, beside it, the same address in full with what to do when in doubt. The code is worth
 // nothing without the words: a pasted-over one is found out by whoever reads.
 func (m *maker) official(s *sheet.Sheet, x, y, w, side float64, level sheet.Level, snap bool, c sheet.Color) {
-	if err := s.QR(x, y, side, m.source.Landing, level, snap); err != nil {
+	if err := s.QR(x, y, side, m.address(), level, snap); err != nil {
 		m.err = err
 	}
-	s.Link(x, y, side, side, m.source.Landing)
+	s.Link(x, y, side, side, m.address())
 	tx, tw := x+side+0.12*side, w-1.12*side
 	at := y + 0.06*side
 	at = s.Paragraph(tx, at, tw, sheet.Style{Size: 0.115 * side, Weight: sheet.Regular, Color: c}, m.labels.Official)
-	size := sheet.Fit(m.source.Landing, tw, 0.15*side, sheet.Bold)
-	s.Link(tx, at, tw, 1.5*size, m.source.Landing)
-	at = s.Paragraph(tx, at, tw+0.1, sheet.Style{Size: size, Lead: 1.5, Weight: sheet.Bold, Color: c}, m.source.Landing)
+	size := sheet.Fit(m.address(), tw, 0.15*side, sheet.Bold)
+	s.Link(tx, at, tw, 1.5*size, m.address())
+	at = s.Paragraph(tx, at, tw+0.1, sheet.Style{Size: size, Lead: 1.5, Weight: sheet.Bold, Color: c}, m.address())
 	at += 0.06 * side
 	at = s.Paragraph(tx, at, tw, sheet.Style{Size: 0.115 * side, Color: c}, m.labels.Type+".")
 	s.Paragraph(tx, at, tw, sheet.Style{Size: 0.115 * side, Color: c}, m.labels.Scan+".")
@@ -37,17 +47,17 @@ func (m *maker) official(s *sheet.Sheet, x, y, w, side float64, level sheet.Leve
 // officialBelow is official for a narrow column: the address stands under the code, as large as the column allows.
 func (m *maker) officialBelow(s *sheet.Sheet, x, y, w, side float64) {
 	zone := side * 4 / 45 // the quiet zone hangs over the margin, so that the code stands flush with the text
-	if err := s.QR(x-zone, y, side, m.source.Landing, sheet.High, false); err != nil {
+	if err := s.QR(x-zone, y, side, m.address(), sheet.High, false); err != nil {
 		m.err = err
 	}
-	s.Link(x, y, side, side, m.source.Landing)
+	s.Link(x, y, side, side, m.address())
 	st := sheet.Style{Size: 4.6, Color: ink}
 	at := s.Paragraph(x+side, y+0.3*side, w-side, st, m.labels.Official)
 	s.Paragraph(x+side, at, w-side, sheet.Style{Size: 4.3, Color: quiet}, m.labels.Scan)
 	at = y + side
-	size := sheet.Fit(m.source.Landing, w, 6, sheet.Bold)
-	s.Link(x, at, w, 1.6*size, m.source.Landing)
-	at = s.Paragraph(x, at, w+0.1, sheet.Style{Size: size, Lead: 1.6, Weight: sheet.Bold, Color: ink}, m.source.Landing)
+	size := sheet.Fit(m.address(), w, 6, sheet.Bold)
+	s.Link(x, at, w, 1.6*size, m.address())
+	at = s.Paragraph(x, at, w+0.1, sheet.Style{Size: size, Lead: 1.6, Weight: sheet.Bold, Color: ink}, m.address())
 	s.Paragraph(x, at+1, w, st, m.labels.Type+".")
 }
 

@@ -32,6 +32,8 @@ var columns = map[string]func(*Organisation) *string{
 	"name":         func(o *Organisation) *string { return &o.Name },
 	"logo":         func(o *Organisation) *string { return &o.Logo },
 	"site":         func(o *Organisation) *string { return &o.Site },
+	"region":       func(o *Organisation) *string { return &o.Region },
+	"municipality": func(o *Organisation) *string { return &o.Municipality },
 	"position":     func(o *Organisation) *string { return &o.Position },
 	"head":         func(o *Organisation) *string { return &o.Head },
 	"salutation":   func(o *Organisation) *string { return &o.Salutation },

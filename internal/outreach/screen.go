@@ -30,12 +30,12 @@ func (m *maker) screenBase() *sheet.Sheet {
 	s.Fill(sheet.Rect(1264, 0, 656, 960), deep)
 	guardians(s, 1592, 330, 250)
 	s.Fill(sheet.Rect(1264, 330, 656, 750), white)
-	if err := s.QR(1346, 334, 492, m.source.Landing, sheet.Medium, true); err != nil {
+	if err := s.QR(1346, 334, 492, m.address(), sheet.Medium, true); err != nil {
 		m.err = err
 	}
 	wide := 576.0
 	at := s.Paragraph(1304, 826, wide, sheet.Style{Size: 25, Lead: 1.3, Color: ink, Center: true}, m.labels.Official)
-	at = s.Paragraph(1304, at, wide, sheet.Style{Size: sheet.Fit(m.source.Landing, wide-2, 30, sheet.Bold), Lead: 1.6, Weight: sheet.Bold, Color: ink, Center: true}, m.source.Landing)
+	at = s.Paragraph(1304, at, wide, sheet.Style{Size: sheet.Fit(m.address(), wide-2, 30, sheet.Bold), Lead: 1.6, Weight: sheet.Bold, Color: ink, Center: true}, m.address())
 	s.Paragraph(1304, at, wide, sheet.Style{Size: 25, Lead: 1.3, Color: ink, Center: true}, m.labels.Type)
 	s.Fill(sheet.Rect(0, 960, 1920, 120), white)
 	return s
@@ -46,7 +46,11 @@ var bannerSizes = [][2]float64{{970, 250}, {728, 90}, {300, 250}, {240, 400}, {1
 
 func bannerName(size [2]float64) string { return fmt.Sprintf("banner-%.0fx%.0f", size[0], size[1]) }
 
-// banner fits the title, one sentence and the address into a size.
+// bearsQR tells which banner has the QR code, and so depends on the placement.
+func bearsQR(size [2]float64) bool { return size[0] == size[1] }
+
+// banner fits the title, one sentence and the address into a size. Those without a QR code print the plain official
+// address: what a picture links to is set where it is placed.
 func (m *maker) banner(size [2]float64) *sheet.Sheet {
 	w, h := size[0], size[1]
 	s := sheet.New(w, h, m.labels.Title)
@@ -93,7 +97,7 @@ func (m *maker) snippet() string {
 	fmt.Fprintf(&b, `<p style="margin:0 0 8px">%s</p>`+"\n", e(m.say("what")))
 	fmt.Fprintf(&b, `<p style="margin:0 0 8px;font-weight:bold">%s</p>`+"\n", e(m.short("never_code")))
 	fmt.Fprintf(&b, `<p style="margin:0">%s: <a href="%s" style="color:#fff;overflow-wrap:anywhere">%s</a>. %s</p>`+"\n",
-		e(m.labels.Official), e(m.source.Landing), e(m.source.Landing), e(m.short("landing")))
+		e(m.labels.Official), e(m.address()), e(m.address()), e(m.short("landing")))
 	b.WriteString("</section>\n")
 	return b.String()
 }

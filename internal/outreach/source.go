@@ -29,6 +29,7 @@ type Source struct {
 	Landing    string              `toml:"landing"` // the official address in full
 	Hosts      []string            `toml:"hosts"`   // official host names, without www
 	Letter     []string            `toml:"letter"`  // paragraphs of the covering letter
+	Reply      Reply               `toml:"reply"`
 	Statements []Statement         `toml:"statement"`
 	Dangers    []Danger            `toml:"danger"`
 	Labels     map[string]Labels   `toml:"labels"` // by language
@@ -36,8 +37,21 @@ type Source struct {
 
 	sharedOnce sync.Once
 	shared     []File // pictures that are the same for every organisation
+	sharedQR   []File // those with a QR code, without a placement code
 	sharedBase sheetBase
 	sharedErr  error
+}
+
+// Reply holds the words of the letters that close a campaign.
+type Reply struct {
+	Subject  string   `toml:"subject"`
+	Summary  []string `toml:"summary"`
+	Own      []string `toml:"own"`
+	List     string   `toml:"list"`
+	None     string   `toml:"none"`
+	Photo    string   `toml:"photo"`
+	Position string   `toml:"position"`
+	Blank    string   `toml:"blank"`
 }
 
 // Statement is one thing that the campaign says.

@@ -38,7 +38,7 @@ func (m *maker) twoLines() string { return strings.Replace(m.labels.Title, " ", 
 
 // landingLine is the official address on a line of its own, and what to do when in doubt.
 func (m *maker) landingLine() string {
-	return m.labels.Official + ": " + m.source.Landing + "\n" + m.short("landing")
+	return m.labels.Official + ": " + m.address() + "\n" + m.short("landing")
 }
 
 // lines joins paragraphs.
@@ -118,7 +118,7 @@ func (m *maker) bill() string {
 // asHTML is a text as a fragment of a page: the first paragraph is its heading, short ones without an end are headings of parts.
 func (m *maker) asHTML(text string) string {
 	var b strings.Builder
-	link := fmt.Sprintf(`<a href="%s">%s</a>`, m.source.Landing, m.source.Landing)
+	link := fmt.Sprintf(`<a href="%s">%s</a>`, m.address(), m.source.Landing)
 	for i, p := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		e := strings.ReplaceAll(html.EscapeString(p), html.EscapeString(m.source.Landing), link)
 		switch {
@@ -148,7 +148,7 @@ var instructionTemplate = template.Must(template.New("instruction").Parse(instru
 func (m *maker) instruction() (string, error) {
 	var b strings.Builder
 	err := instructionTemplate.Execute(&b, map[string]string{
-		"Name": m.org.Name, "Version": m.source.Version, "Landing": m.source.Landing, "Title": m.labels.Title, "What": m.short("what"),
+		"Name": m.org.Name, "Version": m.source.Version, "Landing": m.address(), "Title": m.labels.Title, "What": m.short("what"),
 	})
 	return b.String(), err
 }

@@ -87,6 +87,9 @@ type Policy struct {
 	SystemProof       time.Duration `key:"system_proof_age" doc:"other systems: oldest proof (client assertion, DPoP) and longest life of a nonce" min:"10s" max:"5m"`
 	SystemKeyAnnounce time.Duration `key:"system_key_announce" doc:"other systems: a signing key is published this long before it signs" min:"1h" max:"720h"`
 	SystemKeyLife     time.Duration `key:"system_key_life" doc:"other systems: a key signs this long" min:"24h" max:"17520h"`
+
+	CampaignLinkTTL time.Duration `key:"campaign_link_ttl" doc:"life of the link in a covering letter of the campaign" min:"24h" max:"8760h"`
+	CountFloor      int           `key:"count_floor" doc:"a counter below this is shown as 'fewer than'" min:"2" max:"1000"`
 }
 
 // Default is the policy of the published rules.
@@ -110,6 +113,8 @@ func Default() Policy {
 		UnfreezeAlone: 72 * time.Hour, OperatorQueue: 30 * time.Minute, TempPassword: 24 * time.Hour,
 		SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
 		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,
+
+		CampaignLinkTTL: 60 * day, CountFloor: 10,
 	}
 }
 

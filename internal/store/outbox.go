@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"doverie/internal/campaign"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/jobs"
@@ -233,6 +234,11 @@ func endMessage(ctx context.Context, tx *Tx, now time.Time, owner string, m jobs
 	var delivered sql.NullInt64
 	if end.Arrived {
 		delivered = NullMicros(now)
+	}
+	if m.Kind == campaign.MessageLetter {
+		if err := settleLetter(ctx, tx, now, m, end.Outcome); err != nil {
+			return err
+		}
 	}
 	return tx.ExecOne(ctx, `UPDATE outbox SET state = $4, owner = NULL, lease_until = NULL, done_at = $5, problem = $6, delivered_at = $7,
 			address = NULL, args = NULL

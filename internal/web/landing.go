@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -14,12 +16,19 @@ type Landing struct {
 	kit    *httpx.Kit
 	policy policy.Policy
 	site   string
+	visits Visits
+	log    *slog.Logger
 	gate   *httpx.Gate
 }
 
+// Visits counts visits by placement code; campaign.Service does it.
+type Visits interface {
+	Visit(ctx context.Context, code string) error
+}
+
 // NewLanding prepares the pages. site is the address people type, such as "https://doverie.example".
-func NewLanding(kit *httpx.Kit, p policy.Policy, site string) *Landing {
-	return &Landing{kit: kit, policy: p, site: strings.TrimRight(site, "/")}
+func NewLanding(kit *httpx.Kit, p policy.Policy, site string, visits Visits, log *slog.Logger) *Landing {
+	return &Landing{kit: kit, policy: p, site: strings.TrimRight(site, "/"), visits: visits, log: log}
 }
 
 // Mount adds the pages that every installation has.
@@ -43,7 +52,14 @@ func (p *Landing) help(w http.ResponseWriter, r *http.Request) error {
 	return p.kit.Page(w, r, ui.Help{})
 }
 
+// contact shows the page and counts the visit for the placement whose code stands in the address. Nothing of the visitor is
+// kept, and a count that cannot be written keeps nobody from reading.
 func (p *Landing) contact(w http.ResponseWriter, r *http.Request) error {
+	if code := r.URL.Query().Get("p"); code != "" && r.Method == http.MethodGet {
+		if err := p.visits.Visit(r.Context(), code); err != nil {
+			p.log.WarnContext(r.Context(), "visit", "request_id", httpx.RequestID(r), "error", err)
+		}
+	}
 	return p.kit.Page(w, r, p.contactPage())
 }
 

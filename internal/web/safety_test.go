@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -92,14 +93,20 @@ var (
 	anAlarm    = recovery.Alarm{ID: "r1", State: recovery.Awaiting, At: noon.Add(-time.Minute), Device: "Chrome, Android", Area: "91.221.0.0/16"}
 )
 
+// nobodyCounts fails at counting: the page must come all the same.
+type nobodyCounts struct{}
+
+func (nobodyCounts) Visit(context.Context, string) error { return errors.New("no database") }
+
 func newSafetySite(t *testing.T, f *fakeSafety, who httpx.Visitor) *site {
 	t.Helper()
 	s := newSite(t, who)
 	p := NewSafety(s.kit, f, f, f, policy.Default(), slog.New(slog.DiscardHandler))
 	p.every = time.Millisecond
 	p.Mount(s.mux, s.gate)
-	NewLanding(s.kit, policy.Default(), "https://doverie.test/").Mount(s.mux, s.gate)
-	NewLanding(s.kit, policy.Default(), "https://doverie.test/").MountHome(s.mux, s.gate)
+	landing := NewLanding(s.kit, policy.Default(), "https://doverie.test/", nobodyCounts{}, slog.New(slog.DiscardHandler))
+	landing.Mount(s.mux, s.gate)
+	landing.MountHome(s.mux, s.gate)
 	return s
 }
 
