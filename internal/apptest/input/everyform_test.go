@@ -241,7 +241,15 @@ func TestEveryFormIsHere(t *testing.T) {
 // elsewhere are forms that only the demonstration has, or that are tested with scripts.
 var elsewhere = map[string]string{
 	"POST /messages/reports/{carrier}": "signed delivery reports of an SMS gateway, called by machines: see docs/operations.md",
-	"POST /demo/clock":                 "only in the demonstration; an hour it does not offer answers 400",
+
+	"POST /ssf/streams":         "for programs, JSON; packages attacks and signals",
+	"POST /ssf/status":          "for programs, JSON; packages attacks and signals",
+	"POST /ssf/subjects/add":    "for programs, JSON; packages attacks and signals",
+	"POST /ssf/subjects/remove": "for programs, JSON; packages attacks and signals",
+	"POST /ssf/verify":          "for programs, JSON; packages attacks and signals",
+	"POST /ssf/poll/{stream}":   "for programs, JSON; packages attacks and signals",
+
+	"POST /demo/clock": "only in the demonstration; an hour it does not offer answers 400",
 }
 
 func describe(status int) string {

@@ -23,11 +23,11 @@ import (
 const (
 	ConfigurationPath = "/.well-known/ssf-configuration"
 	streamsPath       = "/ssf/streams"
-	statusPath        = "/ssf/status"
-	addPath           = "/ssf/subjects/add"
-	removePath        = "/ssf/subjects/remove"
-	verifyPath        = "/ssf/verify"
-	pollPath          = "/ssf/poll/"
+	streamStatusPath  = "/ssf/status"
+	addSubjectPath    = "/ssf/subjects/add"
+	removeSubjectPath = "/ssf/subjects/remove"
+	verifyStreamPath  = "/ssf/verify"
+	pollStreamPath    = "/ssf/poll/"
 )
 
 // What a system may do: the scopes of the CAEP interoperability profile. Manage includes Read.
@@ -66,42 +66,33 @@ type Endpoints struct {
 // Mount adds the addresses.
 func (e Endpoints) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+ConfigurationPath, e.configuration)
-	for pattern, h := range map[string]handler{
-		"POST " + streamsPath:           {Manage, e.create},
-		"GET " + streamsPath:            {Read, e.read},
-		"PATCH " + streamsPath:          {Manage, e.update},
-		"PUT " + streamsPath:            {Manage, e.replace},
-		"DELETE " + streamsPath:         {Manage, e.remove},
-		"GET " + statusPath:             {Read, e.status},
-		"POST " + statusPath:            {Manage, e.setStatus},
-		"POST " + addPath:               {Manage, e.addSubject},
-		"POST " + removePath:            {Manage, e.removeSubject},
-		"POST " + verifyPath:            {Manage, e.verify},
-		"POST " + pollPath + "{stream}": {Read, e.poll},
-	} {
-		mux.HandleFunc(pattern, e.guard(h))
-	}
+	mux.HandleFunc("POST "+streamsPath, e.guard(Manage, e.create))
+	mux.HandleFunc("GET "+streamsPath, e.guard(Read, e.read))
+	mux.HandleFunc("PATCH "+streamsPath, e.guard(Manage, e.update))
+	mux.HandleFunc("PUT "+streamsPath, e.guard(Manage, e.replace))
+	mux.HandleFunc("DELETE "+streamsPath, e.guard(Manage, e.remove))
+	mux.HandleFunc("GET "+streamStatusPath, e.guard(Read, e.status))
+	mux.HandleFunc("POST "+streamStatusPath, e.guard(Manage, e.setStatus))
+	mux.HandleFunc("POST "+addSubjectPath, e.guard(Manage, e.addSubject))
+	mux.HandleFunc("POST "+removeSubjectPath, e.guard(Manage, e.removeSubject))
+	mux.HandleFunc("POST "+verifyStreamPath, e.guard(Manage, e.verify))
+	mux.HandleFunc("POST "+pollStreamPath+"{stream}", e.guard(Read, e.poll))
 }
 
-// handler answers a system that may do what the scope says.
-type handler struct {
-	scope  string
-	answer func(r *http.Request, client string) (status int, body any, err error)
-}
-
-func (e Endpoints) guard(h handler) http.HandlerFunc {
+// guard answers a system that may do what the scope says.
+func (e Endpoints) guard(scope string, answer func(r *http.Request, client string) (status int, body any, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		client, err := e.caller(r, h.scope)
+		client, err := e.caller(r, scope)
 		var status int
-		var body any
+		var said any
 		if err == nil {
-			status, body, err = h.answer(r, client)
+			status, said, err = answer(r, client)
 		}
 		if err != nil {
 			e.fail(w, r, err)
 			return
 		}
-		e.send(w, r, status, body)
+		e.send(w, r, status, said)
 	}
 }
 
@@ -211,10 +202,10 @@ func (e Endpoints) configuration(w http.ResponseWriter, r *http.Request) {
 		"spec_version": "1_0", "issuer": e.Issuer, "jwks_uri": e.JWKS,
 		"delivery_methods_supported": []string{string(signals.Push), string(signals.Poll)},
 		"configuration_endpoint":     e.Issuer + streamsPath,
-		"status_endpoint":            e.Issuer + statusPath,
-		"add_subject_endpoint":       e.Issuer + addPath,
-		"remove_subject_endpoint":    e.Issuer + removePath,
-		"verification_endpoint":      e.Issuer + verifyPath,
+		"status_endpoint":            e.Issuer + streamStatusPath,
+		"add_subject_endpoint":       e.Issuer + addSubjectPath,
+		"remove_subject_endpoint":    e.Issuer + removeSubjectPath,
+		"verification_endpoint":      e.Issuer + verifyStreamPath,
 		"critical_subject_members":   []string{},
 		"default_subjects":           "ALL",
 		"authorization_schemes":      []map[string]string{{"spec_urn": "urn:ietf:rfc:6749"}, {"spec_urn": "urn:ietf:rfc:6750"}},
@@ -225,7 +216,7 @@ func (e Endpoints) configuration(w http.ResponseWriter, r *http.Request) {
 func (e Endpoints) streamBody(x signals.Stream) map[string]any {
 	delivery := map[string]string{"method": string(x.Method), "endpoint_url": x.Endpoint}
 	if x.Method == signals.Poll {
-		delivery["endpoint_url"] = e.Issuer + pollPath + x.ID
+		delivery["endpoint_url"] = e.Issuer + pollStreamPath + x.ID
 	}
 	out := map[string]any{
 		"stream_id": x.ID, "iss": e.Issuer, "aud": x.Client, "delivery": delivery,
