@@ -16,6 +16,9 @@ type adminCommand struct {
 	Import  adminImportCommand  `cmd:"" help:"Import people whose identity another body has proven: one JSON object a line."`
 	Staff   adminStaffCommand   `cmd:"" name:"campaign-staff" help:"Give an account the right to run information campaigns, or take it."`
 	Sample  adminSampleCommand  `cmd:"" help:"Print a made-up import file, for trying the import."`
+
+	Client adminClientCommand `cmd:"" help:"Other information systems that sign people in through this one."`
+	Keys   adminKeysCommand   `cmd:"" help:"The keys that tokens for other systems are signed with."`
 }
 
 // whoFlag names one account.

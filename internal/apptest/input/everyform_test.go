@@ -250,6 +250,14 @@ var elsewhere = map[string]string{
 	"POST /ssf/poll/{stream}":   "for programs, JSON; packages attacks and signals",
 
 	"POST /demo/clock": "only in the demonstration; an hour it does not offer answers 400",
+
+	"POST /oidc/authorize":  "brought from other sites; package attacks tries it (T42 to T47), and package oidc fuzzes it",
+	"POST /oidc/logout":     "brought from other sites; package attacks tries it (T42)",
+	"POST /oidc/par":        "for programs; packages attacks and systems",
+	"POST /oidc/token":      "for programs; packages attacks and systems",
+	"POST /oidc/userinfo":   "for programs; packages attacks and systems",
+	"POST /oidc/introspect": "for programs; packages attacks and systems",
+	"POST /oidc/revoke":     "for programs; packages attacks and systems",
 }
 
 func describe(status int) string {

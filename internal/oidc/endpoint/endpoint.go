@@ -90,22 +90,22 @@ func (e *Endpoints) Caller(r *http.Request) (oidc.Client, []string, *oidc.Error)
 // Mount adds the addresses and pages.
 func (e *Endpoints) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	e.cookie = citizens.Cookie
-	page := func(pattern string, h httpx.Handler) { mux.Handle(pattern, e.Kit.Handle(citizens.Maybe(h))) }
-	signedIn := func(pattern string, h httpx.Handler) { mux.Handle(pattern, e.Kit.Handle(citizens.RequireSession(h))) }
+	maybe := func(h httpx.Handler) http.Handler { return e.Kit.Handle(citizens.Maybe(h)) }
+	signedIn := func(h httpx.Handler) http.Handler { return e.Kit.Handle(citizens.RequireSession(h)) }
 	mux.HandleFunc("GET "+pathDiscovery, e.discovery)
 	mux.HandleFunc("GET "+pathMetadata, e.discovery)
 	mux.HandleFunc("GET "+KeysPath, e.keys)
-	page("GET "+pathAuthorize, e.authorize)
-	page("POST "+pathAuthorize, e.authorize)
-	page("GET "+pathOnward, e.onward)
-	page("GET "+pathContinue, e.proceed)
-	signedIn("GET "+pathConsent, e.ask)
-	signedIn("POST "+pathConsent, e.decide)
-	page("GET "+pathLogout, e.logout)
-	page("POST "+pathLogout, e.logout)
-	page("POST "+pathConfirm, e.leave)
-	signedIn("GET "+pathConsents, e.consents)
-	signedIn("POST "+pathConsents+"/{id}/withdraw", e.withdraw)
+	mux.Handle("GET "+pathAuthorize, maybe(e.authorize))
+	mux.Handle("POST "+pathAuthorize, maybe(e.authorize))
+	mux.Handle("GET "+pathOnward, maybe(e.onward))
+	mux.Handle("GET "+pathContinue, maybe(e.proceed))
+	mux.Handle("GET "+pathConsent, signedIn(e.ask))
+	mux.Handle("POST "+pathConsent, signedIn(e.decide))
+	mux.Handle("GET "+pathLogout, maybe(e.logout))
+	mux.Handle("POST "+pathLogout, maybe(e.logout))
+	mux.Handle("POST "+pathConfirm, maybe(e.leave))
+	mux.Handle("GET "+pathConsents, signedIn(e.consents))
+	mux.Handle("POST "+pathConsents+"/{id}/withdraw", signedIn(e.withdraw))
 	mux.HandleFunc("POST "+pathPush, e.client(e.push))
 	mux.HandleFunc("POST "+pathToken, e.client(e.token))
 	mux.HandleFunc("POST "+pathIntrospect, e.client(e.introspect))
@@ -198,7 +198,9 @@ func (e *Endpoints) failed(w http.ResponseWriter, r *http.Request, wrong *oidc.E
 	switch wrong.Code {
 	case oidc.InvalidClient:
 		status = http.StatusUnauthorized
-		w.Header().Set("WWW-Authenticate", `Basic realm="doverie"`)
+		if r.Header.Get("Authorization") != "" { // RFC 6749 §5.2
+			w.Header().Set("WWW-Authenticate", `Basic realm="doverie"`)
+		}
 	case "server_error":
 		status = http.StatusInternalServerError
 		e.Log.ErrorContext(r.Context(), "provider", "request_id", httpx.RequestID(r), "pattern", r.Pattern, "error", wrong.Error())
