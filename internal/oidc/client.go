@@ -154,7 +154,7 @@ func hostOf(uri string) string {
 
 // goodURI: absolute, https (http only to the own machine), no fragment, no user, no wildcard, nothing to decode twice.
 func goodURI(text string) bool {
-	if len(text) > maxURI || strings.ContainsAny(text, X\r\n\t\x00") {
+	if len(text) > maxURI || strings.ContainsAny(text, " *\\\"'<>`;\r\n\t\x00") {
 		return false
 	}
 	u, err := url.Parse(text)
