@@ -19,6 +19,8 @@ type adminCommand struct {
 
 	Client adminClientCommand `cmd:"" help:"Other information systems that sign people in through this one."`
 	Keys   adminKeysCommand   `cmd:"" help:"The keys that tokens for other systems are signed with."`
+
+	Operator adminOperatorCommand `cmd:"" help:"Operators of the service desk."`
 }
 
 // whoFlag names one account.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,7 +42,14 @@ type fileConfig struct {
 	LogLevel       string         `toml:"log_level" env:"LOG_LEVEL" doc:"debug, info, warn or error"`
 	LogFormat      string         `toml:"log_format" env:"LOG_FORMAT" doc:"text or json, on standard error"`
 	Messages       messagesConfig `toml:"messages" envPrefix:"MESSAGES_"`
+	Operator       operatorConfig `toml:"operator" envPrefix:"OPERATOR_"`
 	Policy         map[string]any `toml:"policy"`
+}
+
+// operatorConfig says where operators work.
+type operatorConfig struct {
+	Listen  string `toml:"listen" env:"LISTEN" doc:"address and port of the operators' console (/operator) alone; empty: it is served with everything else. Never the public one"`
+	BaseURL string `toml:"base_url" env:"BASE_URL" doc:"address operators type when the console has a listener of its own; their passkeys belong to its host; empty: base_url"`
 }
 
 func defaultConfig() fileConfig {
@@ -128,6 +136,9 @@ type config struct {
 	carriers              app.Carriers
 	lease                 time.Duration
 	policy                policy.Policy
+
+	operatorListen string
+	operatorURL    *url.URL // nil: the console is served with everything else
 }
 
 // errConfig marks errors of the configuration: the program ends with exitUsage.
@@ -246,7 +257,7 @@ func (raw fileConfig) check() (c config, problems []error) {
 		lease: raw.Messages.Lease, kitsFolder: strings.TrimSpace(raw.KitsFolder),
 	}
 	c.carriers, problems = raw.Messages.carriers()
-	for key, address := range map[string]string{"listen": raw.Listen, "metrics_listen": raw.MetricsListen} {
+	for key, address := range map[string]string{"listen": raw.Listen, "metrics_listen": raw.MetricsListen, "operator.listen": raw.Operator.Listen} {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key == "listen") {
 			fail(key, "%q is not an address and a port such as 127.0.0.1:8080", address)
 		}
@@ -256,6 +267,13 @@ func (raw fileConfig) check() (c config, problems []error) {
 		fail("base_url", "%w", err)
 	} else if c.development && !loopback(c.baseURL.Hostname()) {
 		fail("messages.development", "only with a loopback base_url, because the page shows everybody's codes")
+	}
+	if c.operatorListen = raw.Operator.Listen; c.operatorListen != "" {
+		if c.operatorURL, err = parseBaseURL(cmp.Or(raw.Operator.BaseURL, raw.BaseURL)); err != nil {
+			fail("operator.base_url", "%w", err)
+		}
+	} else if raw.Operator.BaseURL != "" {
+		fail("operator.base_url", "only with operator.listen")
 	}
 	if c.database, err = oneOf(raw.Database, raw.DatabaseFile); err != nil {
 		fail("database", "%w", err)

@@ -73,10 +73,19 @@ func (cmd serveCommand) Run(c console) error {
 			return errors.Join(err, s.close())
 		}
 	}
+	var desks net.Listener
+	if cfg.operatorListen != "" {
+		if desks, err = s.listen(cfg.operatorListen); err != nil {
+			return errors.Join(err, s.close())
+		}
+	}
 	if s.app, err = app.New(c.ctx, ac); err != nil {
 		return errors.Join(err, s.close())
 	}
 	s.serve(public, s.app.Handler())
+	if desks != nil {
+		s.serve(desks, s.app.OperatorHandler())
+	}
 	if private != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -106,6 +115,7 @@ func (cfg config) app(c console) app.Config {
 		Database: cfg.database, DatabaseConns: cfg.databaseConns, Keys: cfg.keys, Policy: cfg.policy, BaseURL: cfg.baseURL,
 		TrustedProxies: cfg.trustedProxies, ServiceName: cfg.serviceName, Now: c.now, Log: cfg.logger(c),
 		Carriers: cfg.carriers, Lease: cfg.lease, KitsFolder: cfg.kitsFolder,
+		OperatorURL: cfg.operatorURL,
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"doverie/internal/account"
 	"doverie/internal/campaign"
+	"doverie/internal/console"
+	"doverie/internal/desk"
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
@@ -57,6 +59,7 @@ type Config struct {
 	Metrics        prometheus.Registerer             // nil: nothing is measured
 	Outward        transmit.Outward                  // where other systems may be reached
 	OutwardTLS     *tls.Config                       // nil: the machine's own certificates
+	OperatorURL    *url.URL                          // address of the operators' console when it has a listener of its own; nil: with everything else
 }
 
 // Front mounts more pages, after all others.
@@ -83,12 +86,19 @@ type App struct {
 	Signals    *signals.Streams
 	Kit        *httpx.Kit
 	Texts      *i18n.Catalogue
+	Desk       *desk.Service
+	Staff      *desk.Staff
+	Records    *desk.Records
+	Console    *console.Console
 
 	now     func() time.Time
 	log     *slog.Logger
 	jobs    *jobs.Engine
 	telling *jobs.Engine // tells other systems
 	handler http.Handler
+	desks   http.Handler // nil: the console is with everything else
+	pages   *ui.Renderer
+	letters *notify.Texts
 	assets  *ui.Assets
 	metrics *metrics
 
@@ -100,6 +110,9 @@ type App struct {
 
 // Handler serves every page. It can be used before Run; messages and timers then wait.
 func (a *App) Handler() http.Handler { return a.handler }
+
+// OperatorHandler serves the operators' console on a listener of its own; nil when Config.OperatorURL is nil.
+func (a *App) OperatorHandler() http.Handler { return a.desks }
 
 // Now is the server's clock.
 func (a *App) Now() time.Time { return a.now() }

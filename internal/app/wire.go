@@ -10,6 +10,7 @@ import (
 
 	"doverie/internal/account"
 	"doverie/internal/campaign"
+	"doverie/internal/desk"
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
@@ -77,6 +78,9 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 		return nil, err
 	}
 	a.mount(c)
+	if err := a.ownDesks(c); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -118,6 +122,9 @@ func (a *App) services(c Config) error {
 		Keys: &oidc.Keys{Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now}, Subjects: oidc.Subjects{Keys: c.Keys},
 	}
 	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
+	if err := a.deskServices(c, circles, name); err != nil {
+		return err
+	}
 	return a.campaigns(c)
 }
 
@@ -127,6 +134,7 @@ func (a *App) background(c Config) error {
 	if err != nil {
 		return err
 	}
+	a.letters = letters
 	tools := tools{ledger: ledger{store: a.Store, metrics: a.metrics}, now: c.Now, metrics: a.metrics, log: c.Log}
 	if a.carriers, err = c.Carriers.build(tools, prefixesOf(c.Policy.SMSPrefixes)); err != nil {
 		return err
@@ -167,6 +175,8 @@ func (a *App) background(c Config) error {
 		recovery.TimerExpire:       a.Recoveries.Expire,
 		campaign.TimerSend:         a.Campaigns.SendSome,
 		campaign.TimerKits:         a.Campaigns.MakeSome,
+		desk.TimerExpire:           a.Desk.Expire,
+		desk.TimerPaper:            a.Desk.WipePaper,
 	} {
 		a.jobs.Register(kind, handler)
 	}
@@ -188,6 +198,7 @@ func (a *App) edge(c Config) error {
 	if err != nil {
 		return err
 	}
+	a.pages = pages
 	a.Kit, err = httpx.New(httpx.Config{
 		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
 		Banners:     a.news,
@@ -252,6 +263,7 @@ func (a *App) mount(c Config) {
 	transmit.Endpoints{
 		Issuer: a.Systems.Issuer, JWKS: a.Systems.Issuer + endpoint.KeysPath, Streams: a.Signals, Receivers: receivers{provider: provider}, Log: c.Log,
 	}.Mount(mux)
+	a.mountDesk(c, mux)
 	a.mountHealth(mux)
 	a.mountReports(mux)
 	if !c.OwnHome {

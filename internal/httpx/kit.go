@@ -107,7 +107,8 @@ func (k *Kit) PageStatus(w http.ResponseWriter, r *http.Request, status int, pag
 		l.Nav = []ui.NavLink{} // no other page is open to this session
 	}
 	if visitor.Office != "" {
-		l.Nav, l.SignOut = []ui.NavLink{}, "/operator/sign-out"
+		l.Nav, l.SignOut, l.Home, l.BodyClass = []ui.NavLink{{Text: ui.K("operator.nav.home"), Href: "/operator"}}, "/operator/sign-out", "/operator", "wide desk"
+		l.Place = ui.K("operator.place")
 	}
 	for _, f := range change {
 		f(&l)

@@ -43,6 +43,13 @@ const (
 	HoldEnded         Kind = "hold.ended"
 )
 
+// Notices about what a service desk does.
+const (
+	DeskCaseOpened   Kind = "desk.case_opened" // an operator looks at the account, with the person's document
+	NameCorrected    Kind = "account.name_corrected"
+	RecoveryUnlocked Kind = "recovery.unlocked"
+)
+
 // Notices about invitations and links.
 const (
 	TrustInvited        Kind = "trust.invited" // to the invited person
@@ -173,6 +180,10 @@ var registry = map[Kind]Spec{
 	SignInRefused:     own(mayStop),
 	SessionsEnded:     own(mayStop),
 	HoldEnded:         own(neverStops).optional(),
+
+	DeskCaseOpened:   own(mayStop),
+	NameCorrected:    own(mayStop),
+	RecoveryUnlocked: own(mayStop),
 
 	TrustInvited:        about(principal, "until").withButton("invitation"),
 	TrustAccepted:       about(contact).maybeStops().aboutRequest().twoSided(),

@@ -90,6 +90,13 @@ type Policy struct {
 
 	CampaignLinkTTL time.Duration `key:"campaign_link_ttl" doc:"life of the link in a covering letter of the campaign" min:"24h" max:"8760h"`
 	CountFloor      int           `key:"count_floor" doc:"a counter below this is shown as 'fewer than'" min:"2" max:"1000"`
+
+	OperatorSession   time.Duration `key:"operator_session" doc:"longest life of an operator's session" min:"15m" max:"12h"`
+	OperatorIdle      time.Duration `key:"operator_idle" doc:"an operator's session unused this long ends" min:"1m" max:"30m"`
+	OperatorEnrolment time.Duration `key:"operator_enrolment" doc:"life of the one-time code with which a new operator makes his first key" min:"1h" max:"168h"`
+	OperatorCase      time.Duration `key:"operator_case" doc:"how long a case stays open for the operator who opened it" min:"10m" max:"8h"`
+	OperatorLooks     int           `key:"operator_looks_hour" doc:"times one operator may look for an account in an hour, found or not" min:"3" max:"200"`
+	FiguresLeast      int           `key:"figures_least" doc:"figures about fewer people than this are not shown" min:"10" max:"1000"`
 }
 
 // Default is the policy of the published rules.
@@ -115,6 +122,8 @@ func Default() Policy {
 		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,
 
 		CampaignLinkTTL: 60 * day, CountFloor: 10,
+		OperatorSession: 8 * time.Hour, OperatorIdle: 15 * time.Minute, OperatorEnrolment: 24 * time.Hour,
+		OperatorCase: time.Hour, OperatorLooks: 20, FiguresLeast: 10,
 	}
 }
 

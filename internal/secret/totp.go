@@ -34,6 +34,15 @@ func TOTPText(key []byte) string {
 	return strings.Join(groups, " ")
 }
 
+// ParseTOTPText reads a key that TOTPText wrote: spaces and case do not matter.
+func ParseTOTPText(text string) ([]byte, error) {
+	key, err := totpText.DecodeString(strings.ToUpper(strings.Join(strings.Fields(text), "")))
+	if err != nil {
+		return nil, fmt.Errorf("secret: no key of a code generator: %w", err)
+	}
+	return key, nil
+}
+
 // TOTPURI returns the otpauth:// address that a QR code carries (the key URI format that
 // authenticator applications read). account is what the application shows beside the issuer.
 func TOTPURI(issuer, account string, key []byte) string {

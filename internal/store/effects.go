@@ -47,7 +47,7 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 				err = leaveSystems(ctx, tx, now, e.Account, "", "disown", false)
 			}
 		default:
-			err = applyAccountEffect(ctx, tx, now, e)
+			err = applyDeskEffect(ctx, tx, now, e)
 		}
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName("schema_versions")}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName("schema_versions"), goose.WithAllowOutofOrder(true)}
 	if s.d.goose == goose.DialectPostgres {
 		// Several processes may start at once: one migrates, the others wait. On SQLite there is one
 		// process, and its one writer connection is the lock.

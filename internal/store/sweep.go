@@ -33,6 +33,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 			WHERE done_at IS NULL AND at < $1`, now.Add(-keepMessages)}, // nobody came for it
 		{`DELETE FROM registrations WHERE expires_at < $1`, now}, // names and phones of people who never became accounts
 		{`DELETE FROM passkey_challenges WHERE expires_at < $1`, now},
+		{`DELETE FROM operator_challenges WHERE expires_at < $1`, now},
+		{`DELETE FROM operator_sessions WHERE expires_at < $1`, now.Add(-keepSignIns)},
+		{`UPDATE desk_cases SET phone = NULL WHERE phone IS NOT NULL AND closes_at < $1`, now}, // a number whose code nobody typed
 		{`DELETE FROM email_links WHERE expires_at < $1`, now},
 		{`DELETE FROM oidc_replays WHERE expires_at < $1`, now},
 		{`DELETE FROM oidc_requests WHERE expires_at < $1`, now},

@@ -47,36 +47,42 @@ func (a Action) finish(now time.Time, e ActionFinished) (Action, []effect.Effect
 	if c == nil || c.CodeID == "" || c.Phone == "" {
 		return a, nil, fault.New(fault.Refused, "fault.approval.no_proof", nil)
 	}
-	more := []effect.Effect{effect.UseCode{ID: c.CodeID}}
+	more := append([]effect.Effect{effect.UseCode{ID: c.CodeID}}, phoneChanged(now, a.Account, a.ID, *c, e.Cast)...)
+	return a.end(now, ActionDone, "finished", more...)
+}
+
+// phoneChanged is everything a change of phone does, but for the code that proved the number. key makes its messages unique.
+func phoneChanged(now time.Time, account, key string, c PhoneChange, cast Cast) []effect.Effect {
+	var more []effect.Effect
 	if c.Loser != "" { // before the change: one number has one owner at a time
 		more = append(more,
 			effect.LosePhone{Account: c.Loser, Phone: c.Phone},
 			effect.Record{Kind: "account.phone_lost", Object: "account:" + c.Loser, Subjects: []string{c.Loser}},
-			effect.Send{Kind: "account.phone_taken", To: c.Loser, Via: []effect.Channel{effect.Email}, Key: a.ID + ":taken"},
+			effect.Send{Kind: "account.phone_taken", To: c.Loser, Via: []effect.Channel{effect.Email}, Key: key + ":taken"},
 		)
 	}
 	more = append(more,
-		effect.Record{Kind: "account.phone_changed", Object: "account:" + a.Account, Subjects: []string{a.Account}},
-		effect.ChangePhone{Account: a.Account, Phone: c.Phone},
-		effect.EndSessions{Account: a.Account, Except: c.Session, Why: "phone_changed", Asked: true},
-		effect.TellSystems{Account: a.Account, What: "identifier-changed", Why: "phone"},
+		effect.Record{Kind: "account.phone_changed", Object: "account:" + account, Subjects: []string{account}},
+		effect.ChangePhone{Account: account, Phone: c.Phone},
+		effect.EndSessions{Account: account, Except: c.Session, Why: "phone_changed", Asked: true},
+		effect.TellSystems{Account: account, What: "identifier-changed", Why: "phone"},
 	)
-	args := map[string]string{"at": rfc(now), "stop_code": e.Cast.StopCode}
+	args := map[string]string{"at": rfc(now), "stop_code": cast.StopCode}
 	if c.Old != "" && c.Old != c.Phone {
 		more = append(more, effect.Send{
-			Kind: "phone.changed", To: a.Account, Address: c.Old, Via: []effect.Channel{effect.SMS}, Key: a.ID + ":old", Args: args,
+			Kind: "phone.changed", To: account, Address: c.Old, Via: []effect.Channel{effect.SMS}, Key: key + ":old", Args: args,
 		})
 	}
 	more = append(more, effect.Send{
-		Kind: "phone.changed", To: a.Account, Via: []effect.Channel{effect.Email, effect.Push}, Key: a.ID + ":changed", Args: args,
+		Kind: "phone.changed", To: account, Via: []effect.Channel{effect.Email, effect.Push}, Key: key + ":changed", Args: args,
 	})
-	for _, contact := range e.Cast.ContactsOrder {
+	for _, contact := range cast.ContactsOrder {
 		more = append(more, effect.Send{
-			Kind: "phone.changed", To: contact, Via: effect.All(), Key: a.ID + ":changed:" + contact,
-			Args: map[string]string{"first_name": e.Cast.Principal, "at": rfc(now), "role": string(ContactSide)},
+			Kind: "phone.changed", To: contact, Via: effect.All(), Key: key + ":changed:" + contact,
+			Args: map[string]string{"first_name": cast.Principal, "at": rfc(now), "role": string(ContactSide)},
 		})
 	}
-	return a.end(now, ActionDone, "finished", more...)
+	return more
 }
 
 // factorRemoved is everything the removal of the code generator does.

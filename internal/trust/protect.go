@@ -94,12 +94,7 @@ func (s *Protect) freeze(c Circle, reason, byContact string) (Outcome, error) {
 
 // ThawInPerson lifts a freeze at a service desk or by command.
 func (s *Protect) ThawInPerson(ctx context.Context, act effect.Act, account string) error {
-	return s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
-		if c.FrozenAt.IsZero() {
-			return Outcome{}, fault.New(fault.Conflict, "fault.freeze.not_frozen", nil)
-		}
-		return s.thaw(c)
-	})
+	return s.Circles.Decide(ctx, act, Around{Principal: account}, s.ThawedInPerson)
 }
 
 func (s *Protect) thaw(c Circle) (Outcome, error) {

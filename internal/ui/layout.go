@@ -24,6 +24,8 @@ type Layout struct {
 	Live      string    // address of the event stream that tells the page to refresh; empty: none
 	Failed    bool      // the form came back with errors: the tab's title says so
 	BodyClass string    // "wide" for the operator's console and tables
+	Place     Text      // set only where employees work: what this place is, above everything
+	Home      string    // where the name of the service leads; empty: /
 }
 
 // NavLink is one section of the cabinet or of a console.

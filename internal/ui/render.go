@@ -109,6 +109,9 @@ func (r *Renderer) Render(buf *bytes.Buffer, lang string, l Layout, page Page) e
 	if l.Nav == nil && l.Person != "" {
 		l.Nav = CabinetNav()
 	}
+	if l.Home == "" {
+		l.Home = "/"
+	}
 	if l.SignOut == "" {
 		l.SignOut = "/sign-out"
 	}

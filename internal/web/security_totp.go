@@ -1,14 +1,9 @@
 package web
 
 import (
-	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
 
-	"rsc.io/qr"
-
-	"doverie/internal/account"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/ui"
@@ -39,7 +34,7 @@ func (p *Security) enrol(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := p.awaitingTOTP(nil)
-	if page.Key, err = keyPicture(offer); err != nil {
+	if page.Key, err = ui.TOTPKeyOf(offer.Text, offer.URI); err != nil {
 		return err
 	}
 	return p.kit.Page(w, r, page, httpx.Section(pathSecurity))
@@ -50,33 +45,6 @@ func (p *Security) awaitingTOTP(errs ui.Errors) ui.SecurityTOTP {
 		Errors: errs, Waiting: true, Life: p.policy.RegistrationTTL,
 		Code: ui.CodeField{Name: "code", Way: ui.ByApp, Does: ui.K("security.totp.code.does")}.Check(errs),
 	}
-}
-
-// keyPicture draws the key's address as a QR code. The dark modules are one path, so that the picture
-// is part of the page and is fetched and cached by nobody.
-func keyPicture(offer account.TOTPOffer) (ui.TOTPKey, error) {
-	const quiet = 4 // light modules around the picture (ISO/IEC 18004)
-	code, err := qr.Encode(offer.URI, qr.M)
-	if err != nil {
-		return ui.TOTPKey{}, fmt.Errorf("draw the key of a code generator: %w", err)
-	}
-	var path strings.Builder
-	for y := range code.Size {
-		for x := 0; x < code.Size; {
-			run := 0
-			for code.Black(x+run, y) {
-				run++
-			}
-			if run > 0 {
-				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
-			}
-			x += run + 1
-		}
-	}
-	return ui.TOTPKey{
-		Text: offer.Text, Size: code.Size + 2*quiet, Path: path.String(),
-		URI: template.URL(offer.URI), //nolint:gosec // made by package secret from our own key, no part of it is typed by anybody
-	}, nil
 }
 
 // confirmForm is where a lost form comes back to, for example after a repeated check.

@@ -12,7 +12,7 @@ import (
 )
 
 // domain packages decide; they know nothing of the web, of SQL or of logs.
-var domain = []string{"account", "session", "trust", "recovery", "audit", "ratelimit", "oidc", "signals"}
+var domain = []string{"account", "session", "trust", "recovery", "desk", "audit", "ratelimit", "oidc", "signals"}
 
 // law lists what a package may import of ours. A package that is not listed may import everything but cmd.
 var law = map[string]struct {
@@ -31,7 +31,11 @@ var law = map[string]struct {
 	"passkey":   {[]string{"session"}, "a protocol: it answers the domain, and only it may use the WebAuthn library, which reaches net/http"},
 	"trust":     {[]string{"effect", "fault", "policy", "secret"}, "the approval must not know what it guards"},
 	"recovery":  {[]string{"effect", "fault", "policy", "secret", "trust"}, "the heart knows the approval, and no HTTP, SQL or account"},
-	"oidc":      {[]string{"account", "effect", "fault", "policy", "secret", "session"}, "the provider decides about sessions and accounts, and knows no HTTP"},
+	"desk": {[]string{"account", "audit", "effect", "fault", "policy", "recovery", "secret", "session", "trust"},
+		"the service desk decides who may; what an act does is decided by those who own the account, the link and the recovery"},
+	"console": {[]string{"account", "audit", "desk", "effect", "fault", "httpx", "i18n", "outreach", "policy", "ui"},
+		"pages call services; the printed page is drawn by the sheet of package outreach"},
+	"oidc": {[]string{"account", "effect", "fault", "policy", "secret", "session"}, "the provider decides about sessions and accounts, and knows no HTTP"},
 	"oidc/endpoint": {[]string{
 		"account", "effect", "fault", "httpx", "i18n", "oidc", "policy", "session", "ui",
 	}, "the provider's addresses and pages: they call it, and never the store"},
@@ -41,7 +45,7 @@ var law = map[string]struct {
 	}, "the transmitter's addresses and its way out: bounded HTTP, no rule of its own"},
 	"jobs":     {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},
 	"notify":   {[]string{"effect", "fault", "i18n", "secret"}, "a text must be renderable without a database"},
-	"store":    {[]string{"account", "audit", "campaign", "effect", "fault", "jobs", "oidc", "outreach", "policy", "ratelimit", "recovery", "secret", "session", "signals", "trust"}, "the only SQL; it serves the domain"},
+	"store":    {[]string{"account", "audit", "campaign", "desk", "effect", "fault", "jobs", "oidc", "outreach", "policy", "ratelimit", "recovery", "secret", "session", "signals", "trust"}, "the only SQL; it serves the domain"},
 	"outreach": {[]string{"fault"}, "the campaign's text and sheets know nothing of accounts"},
 	"campaign": {[]string{"effect", "fault", "outreach", "policy", "secret"}, "the campaign at work knows its staff by account id only"},
 	"ui":       {[]string{"fault", "i18n"}, "a page is data: it cannot ask a service"},

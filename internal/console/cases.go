@@ -1,0 +1,278 @@
+package console
+
+import (
+	"net/http"
+
+	"doverie/internal/account"
+	"doverie/internal/desk"
+	"doverie/internal/fault"
+	"doverie/internal/httpx"
+	"doverie/internal/ui"
+)
+
+func (c *Console) home(w http.ResponseWriter, r *http.Request, who desk.Operator) error {
+	return c.homePage(w, r, who, desk.OpenInput{}, nil)
+}
+
+// homePage is the first page of every role; whoever serves people begins here.
+func (c *Console) homePage(w http.ResponseWriter, r *http.Request, who desk.Operator, in desk.OpenInput, errs ui.Errors) error {
+	page := ui.Desk{Heading: ui.K("operator.home." + string(who.Role)), Lead: ui.K("operator.home.lead." + string(who.Role)), Errors: errs}
+	if !who.Role.Serves() {
+		var cards []ui.SectionCard
+		for _, link := range nav(who)[1:] {
+			cards = append(cards, ui.SectionCard{Icon: "chevron-right", Title: link.Text, Text: ui.K("operator.card"), Href: link.Href})
+		}
+		page.Blocks = []ui.DeskBlock{{Cards: cards}}
+		return c.page(w, r, who, Home, page)
+	}
+	waiting, err := c.Desk.Queue(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	if n := others(waiting, who); n > 0 {
+		page.News = ui.Notice{Tone: ui.Warning, Text: ui.K("operator.home.waiting", "Acts", n), Link: ui.NavLink{Text: ui.K("operator.nav.queue"), Href: "/operator/acts"}}
+	}
+	reasons := ui.Radios{Name: "reason", Legend: ui.K("operator.find.reason"), Chosen: string(in.Reason)}
+	for _, one := range desk.Reasons() {
+		reasons.Options = append(reasons.Options, ui.Option{Value: string(one), Label: ui.K("operator.reason." + string(one))})
+	}
+	page.Blocks = append(page.Blocks, ui.DeskBlock{
+		Notice: ui.Notice{Tone: ui.Info, Text: ui.K("operator.find.rule")},
+		Form: ui.DeskForm{Action: "/operator/cases", Button: ui.K("operator.find.button"), Fields: []ui.DeskField{
+			text(ui.TextField{Name: "identifier", Label: ui.K("operator.find.identifier"), Hint: ui.K("operator.find.identifier.hint"), Value: in.Identifier, Autocomplete: "off"}, errs),
+			radios(reasons, errs),
+			choice(ui.Select{Name: "document", Label: ui.K("operator.find.document"), Options: documents(), Chosen: string(in.Document)}, errs),
+			text(ui.TextField{Name: "last4", Label: ui.K("operator.find.last4"), Hint: ui.K("operator.find.last4.hint"), Value: in.Last4, Autocomplete: "off", MaxLength: 4, Short: true}, errs),
+		}},
+	})
+	open, err := c.Desk.OpenCases(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	if len(open) > 0 {
+		block := ui.DeskBlock{Heading: ui.K("operator.home.open")}
+		for _, one := range open {
+			block.Rows = append(block.Rows, ui.Row{
+				Icon: "id-card", Title: ui.K("operator.reason." + string(one.Reason)), Note: ui.K("operator.case.until", "At", one.ClosesAt), Href: casePath(one.ID),
+			})
+		}
+		page.Blocks = append(page.Blocks, block)
+	}
+	return c.page(w, r, who, Home, page)
+}
+
+func others(acts []desk.Act, who desk.Operator) int {
+	n := 0
+	for _, a := range acts {
+		if a.Proposer != who.ID {
+			n++
+		}
+	}
+	return n
+}
+
+func documents() []ui.Option {
+	out := []ui.Option{{Value: "", Label: ui.K("operator.find.document.none")}}
+	for _, kind := range account.DocumentKinds() {
+		out = append(out, ui.Option{Value: string(kind), Label: ui.K("operator.document." + string(kind))})
+	}
+	return out
+}
+
+func casePath(id string) string { return "/operator/cases/" + id }
+func actPath(id string) string  { return "/operator/acts/" + id }
+
+func (c *Console) openCase(w http.ResponseWriter, r *http.Request, who desk.Operator) error {
+	form, err := httpx.Form(r)
+	if err != nil {
+		return err
+	}
+	in := desk.OpenInput{
+		Identifier: form.Get("identifier"), Reason: desk.Reason(form.Get("reason")), Document: account.DocumentKind(form.Get("document")), Last4: form.Get("last4"),
+	}
+	made, err := c.Desk.Open(r.Context(), c.Kit.Act(r), who, in)
+	if err == nil {
+		return httpx.Redirect(w, r, casePath(made.ID))
+	}
+	errs, ok := httpx.FormErrors(err, "identifier")
+	if fault.HasKey(err, "fault.desk.nobody") {
+		errs, ok = ui.Errors{{Field: "identifier", Text: ui.K("fault.desk.nobody")}}, true
+	}
+	if !ok {
+		return err
+	}
+	return c.homePage(w, r, who, in, errs)
+}
+
+func (c *Console) showCase(w http.ResponseWriter, r *http.Request, who desk.Operator) error {
+	v, err := c.Desk.View(r.Context(), who, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	page := ui.Desk{
+		Heading: ui.Plain(v.Account.FullName()), Back: ui.NavLink{Text: ui.K("operator.nav.home"), Href: Home},
+		Lead:   ui.K("operator.case.lead", "Reason", ui.K("operator.reason."+string(v.Case.Reason)), "Until", v.Case.ClosesAt),
+		Blocks: append(c.person(v), c.offered(v)),
+	}
+	if len(v.Acts) > 0 {
+		block := ui.DeskBlock{Heading: ui.K("operator.case.acts")}
+		for _, a := range v.Acts {
+			block.Rows = append(block.Rows, actRow(a))
+		}
+		page.Blocks = append(page.Blocks, block)
+	}
+	page.Blocks = append(page.Blocks, ui.DeskBlock{Heading: ui.K("operator.case.close"), Text: ui.K("operator.case.close.text"), Form: ui.DeskForm{
+		Action: casePath(v.Case.ID) + "/close", Button: ui.K("operator.case.close.button"), Look: "secondary",
+	}})
+	return c.page(w, r, who, Home, page)
+}
+
+func actRow(a desk.Act) ui.Row {
+	return ui.Row{
+		Icon: "history", Title: ui.K("operator.act." + string(a.Kind)), Note: ui.K("operator.at", "At", a.ProposedAt), Href: actPath(a.ID),
+		Badge: ui.Badge{Tone: tone(a.State), Text: ui.K("operator.state." + string(a.State))},
+	}
+}
+
+func tone(s desk.State) ui.Tone {
+	switch s {
+	case desk.Approved:
+		return ui.Success
+	case desk.Refused:
+		return ui.Danger
+	case desk.Proposed:
+		return ui.Warning
+	case desk.NoAct, desk.Expired, desk.Withdrawn:
+	}
+	return ui.Info
+}
+
+// person is what both operators see of the person: enough to compare with the document, and nothing more.
+func (c *Console) person(v desk.View) []ui.DeskBlock {
+	a := v.Account
+	born := ui.K("operator.unknown")
+	if !a.BirthDate.IsZero() {
+		born = ui.Plain(a.BirthDate.String())
+	}
+	snils := ui.K("operator.unknown")
+	if a.SNILS != "" {
+		snils = ui.Plain(account.MaskSNILS(a.SNILS))
+	}
+	phone := ui.K("operator.phone.none")
+	if a.Phone != "" {
+		phone = ui.Plain(account.MaskPhone(a.Phone))
+	}
+	list := ui.Facts{
+		facts("operator.fact.born", born), facts("operator.fact.snils", snils),
+		{Label: ui.K("operator.fact.phone"), Value: phone, Note: phoneNote(a, c.Policy.PhoneFresh > 0 && a.PhoneCurrent(v.Now, c.Policy))},
+		facts("operator.fact.level", ui.K("operator.level."+string(a.Level))),
+		{
+			Label: ui.K("operator.fact.seen"), Value: ui.K("operator.document.seen", "Kind", ui.K("operator.document."+string(v.Case.Document)), "Last4", v.Case.Last4),
+			Note: documentNote(v), Tone: documentTone(v),
+		},
+	}
+	if a.State == account.Frozen {
+		list = append(list, ui.Fact{Label: ui.K("operator.fact.frozen"), Value: ui.K("operator.since", "At", a.FrozenAt), Note: ui.K("operator.frozen." + a.FreezeReason), Tone: ui.Warning})
+	}
+	if until := v.Circle.LockedNow(); !until.IsZero() {
+		list = append(list, ui.Fact{Label: ui.K("operator.fact.locked"), Value: ui.K("operator.until", "At", until), Tone: ui.Warning})
+	}
+	if a.OnHold(v.Now) {
+		list = append(list, facts("operator.fact.hold", ui.K("operator.until", "At", a.HoldUntil)))
+	}
+	if a.MustChangePassword {
+		list = append(list, ui.Fact{Label: ui.K("operator.fact.temporary"), Value: ui.K("operator.temporary"), Tone: ui.Warning})
+	}
+	if len(v.Circle.Pending) > 0 {
+		list = append(list, facts("operator.fact.pending", ui.K("operator.pending")))
+	}
+	if n := v.Circle.Newcomer.Principals; n > 0 {
+		list = append(list, facts("operator.fact.guards", ui.K("operator.guards", "People", n)))
+	}
+	contacts := ui.DeskBlock{Heading: ui.K("operator.contacts")}
+	for _, g := range v.Circle.Guardians {
+		contacts.Rows = append(contacts.Rows, ui.Row{
+			Icon: "user", Title: ui.Plain(g.Contact.ShortName()), Note: ui.K("operator.contact.since", "At", ui.DateOf(g.Link.AcceptedAt)),
+			Badge: ui.Badge{Text: ui.K("operator.link." + string(g.Link.State))},
+		})
+	}
+	if len(v.Circle.Guardians) == 0 {
+		contacts.Text = ui.K("operator.contacts.none")
+	}
+	return []ui.DeskBlock{{Facts: list}, contacts}
+}
+
+func phoneNote(a account.Account, current bool) ui.Text {
+	switch {
+	case a.Phone == "":
+		return ui.Text{}
+	case current:
+		return ui.K("operator.phone.current")
+	}
+	return ui.K("operator.phone.stale")
+}
+
+func documentNote(v desk.View) ui.Text {
+	switch fits, known := v.DocumentFits(); {
+	case !known:
+		return ui.K("operator.document.unknown")
+	case fits:
+		return ui.K("operator.document.fits")
+	}
+	return ui.K("operator.document.differs")
+}
+
+func documentTone(v desk.View) ui.Tone {
+	if fits, known := v.DocumentFits(); known && !fits {
+		return ui.Danger
+	}
+	return ""
+}
+
+// offered are the acts that can be done for this account now.
+func (c *Console) offered(v desk.View) ui.DeskBlock {
+	block := ui.DeskBlock{Heading: ui.K("operator.case.can")}
+	for _, kind := range desk.Kinds() {
+		if !possible(kind, v) {
+			continue
+		}
+		card := ui.SectionCard{Icon: icons[kind], Title: ui.K("operator.act." + string(kind)), Text: ui.K("operator.act." + string(kind) + ".short"), Href: casePath(v.Case.ID) + "/acts/" + string(kind)}
+		if desk.Needs(kind, v.Circle) {
+			card.Badge = ui.Badge{Tone: ui.Warning, Text: ui.K("operator.two")}
+		}
+		block.Cards = append(block.Cards, card)
+	}
+	return block
+}
+
+var icons = map[desk.Kind]string{
+	desk.Confirm: "id-card", desk.Name: "user", desk.Phone: "smartphone", desk.Thaw: "snowflake", desk.Unlock: "lock", desk.EndLink: "users", desk.Recover: "key-round",
+}
+
+func possible(kind desk.Kind, v desk.View) bool {
+	switch kind {
+	case desk.Confirm:
+		return v.Account.Level == account.Standard && v.Account.State == account.Open
+	case desk.Thaw:
+		return v.Account.State == account.Frozen
+	case desk.Unlock:
+		return !v.Circle.LockedNow().IsZero()
+	case desk.EndLink:
+		return len(v.Circle.Guardians) > 0
+	case desk.Phone:
+		return v.Account.State == account.Open
+	case desk.Name, desk.Recover:
+		return v.Account.State != account.Closed
+	}
+	return false
+}
+
+func (c *Console) closeCase(w http.ResponseWriter, r *http.Request, who desk.Operator) error {
+	if _, err := httpx.Form(r); err != nil {
+		return err
+	}
+	if err := c.Desk.Close(r.Context(), c.Kit.Act(r), who, r.PathValue("id")); err != nil {
+		return err
+	}
+	return httpx.Redirect(w, r, Home)
+}
