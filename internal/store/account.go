@@ -145,11 +145,7 @@ func (s *Store) Take(ctx context.Context, key string, limit int, per time.Durati
 // TryCode counts one try of the live code for the purpose and object, and returns what to compare
 // with. fault.NotFound when there is no live code, it lapsed, or no try was left.
 func (s *Store) TryCode(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (id string, hash []byte, left int, err error) {
-	live, err := s.LiveCode(ctx, purpose, bound)
-	if err != nil {
-		return "", nil, 0, err
-	}
-	c, err := s.CountTry(ctx, live.ID, maxTries, now)
+	c, err := s.CountTry(ctx, purpose, bound, maxTries, now)
 	if fault.Is(err, fault.Refused) {
 		return "", nil, 0, fault.New(fault.NotFound, "fault.code.expired", nil).Because(err)
 	}

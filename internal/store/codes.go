@@ -56,20 +56,17 @@ func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) e
 // has taken the slot from it since: therefore the second question.
 func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c effect.IssueCode) error {
 	approval := string(secret.Approval)
-	n, err := tx.Exec(ctx, `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
+	// The slot is asked together with the question behind it: which sees what the winner of the slot has committed.
+	if err := tx.execOneOr(ctx, otherLive(), `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (phone_hash) DO UPDATE SET code_id = excluded.code_id, purpose = excluded.purpose, bound = excluded.bound, until = excluded.until
 		WHERE phone_slots.until <= $6 OR phone_slots.purpose <> $7
 			OR (excluded.purpose = $7 AND excluded.bound = phone_slots.bound)`,
-		phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval)
-	if err != nil {
+		phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval); err != nil {
 		return err
-	}
-	if n != 1 {
-		return otherLive()
 	}
 	var rivals, sent int
 	var oldest sql.NullInt64
-	err = tx.QueryRow(ctx, `SELECT
+	err := tx.QueryRow(ctx, `SELECT
 			COUNT(CASE WHEN recovers = TRUE AND state = 'live' AND expires_at > $2 THEN 1 END),
 			COUNT(CASE WHEN purpose = $3 THEN 1 END),
 			MIN(CASE WHEN purpose = $3 THEN issued_at END)
@@ -122,50 +119,53 @@ type CodeRow struct {
 
 const codeColumns = `id, purpose, bound, account_id, hash, tries, issued_at, expires_at`
 
-func scanCode(row func(...any) error) (CodeRow, error) {
-	var c CodeRow
-	var account sql.NullString
-	var issued, expires int64
-	err := row(&c.ID, &c.Purpose, &c.Bound, &account, &c.Hash, &c.Tries, &issued, &expires)
-	c.Account, c.IssuedAt, c.ExpiresAt = account.String, FromMicros(issued), FromMicros(expires)
-	return c, err
+// codeRow is what codeColumns are scanned into.
+type codeRow struct {
+	c               CodeRow
+	account         sql.NullString
+	issued, expires int64
 }
 
-// CountTry counts one try at a code in a transaction of its own, before anybody compares anything,
-// and returns what to compare with. However many try at once, at most maxTries ever get a hash.
+func (r *codeRow) targets() []any {
+	return []any{&r.c.ID, &r.c.Purpose, &r.c.Bound, &r.account, &r.c.Hash, &r.c.Tries, &r.issued, &r.expires}
+}
+
+func (r *codeRow) code() CodeRow {
+	c := r.c
+	c.Account, c.IssuedAt, c.ExpiresAt = r.account.String, FromMicros(r.issued), FromMicros(r.expires)
+	return c
+}
+
+func scanCode(row func(...any) error) (CodeRow, error) {
+	var r codeRow
+	err := row(r.targets()...)
+	return r.code(), err
+}
+
+// CountTry counts one try at the live code of the purpose for the object, in a transaction of its own, before
+// anybody compares anything, and returns what to compare with. However many try at once, at most maxTries ever
+// get a hash.
 //
-// Errors: fault.NotFound "fault.code.unknown"; fault.Refused with "fault.code.expired",
-// "fault.code.spent" (no try left) or "fault.code.used" (used, or replaced by a newer one).
-func (s *Store) CountTry(ctx context.Context, id string, maxTries int, now time.Time) (CodeRow, error) {
-	var code CodeRow
-	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) (err error) {
-		code, err = scanCode(tx.QueryRow(ctx, `UPDATE codes SET tries = tries + 1
-			WHERE id = $1 AND state = 'live' AND tries < $2 AND expires_at > $3
-			RETURNING `+codeColumns, id, maxTries, Micros(now)).Scan)
-		if errors.Is(err, sql.ErrNoRows) {
-			return whyNoTry(ctx, tx, id, now)
-		}
-		return err
-	})
-	if err != nil {
-		return CodeRow{}, err
+// Errors: fault.NotFound "fault.code.unknown" (never sent, used, or dropped); fault.Refused with
+// "fault.code.expired" or "fault.code.spent" (no try left).
+func (s *Store) CountTry(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (CodeRow, error) {
+	var row codeRow
+	err := s.alone(ctx, `UPDATE codes SET tries = tries + 1
+		WHERE purpose = $1 AND bound = $2 AND state = 'live' AND tries < $3 AND expires_at > $4
+		RETURNING `+codeColumns, []any{purpose, bound, maxTries, Micros(now)}, row.targets()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return CodeRow{}, s.whyNoTry(ctx, purpose, bound, now)
 	}
-	return code, nil
+	return row.code(), err
 }
 
 // whyNoTry says why a code cannot be tried.
-func whyNoTry(ctx context.Context, tx *Tx, id string, now time.Time) error {
-	var state string
-	var expires int64
-	err := tx.QueryRow(ctx, `SELECT state, expires_at FROM codes WHERE id = $1`, id).Scan(&state, &expires)
+func (s *Store) whyNoTry(ctx context.Context, purpose, bound string, now time.Time) error {
+	live, err := s.LiveCode(ctx, purpose, bound)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return fault.New(fault.NotFound, "fault.code.unknown", nil)
 	case err != nil:
 		return err
-	case state != "live":
-		return fault.New(fault.Refused, "fault.code.used", nil)
-	case expires <= Micros(now):
+	case !now.Before(live.ExpiresAt):
 		return fault.New(fault.Refused, "fault.code.expired", nil)
 	}
 	return fault.New(fault.Refused, "fault.code.spent", nil)

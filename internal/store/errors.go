@@ -45,6 +45,7 @@ const (
 	classNewConn              // nothing was done, and this connection is of no more use
 	classUnique               // a row with this key exists already
 	classLost                 // the connection broke: before a commit nothing was done, during one nobody knows
+	classGuard                // exactlyOne did not find one row
 )
 
 // SQLSTATE codes, PostgreSQL manual, appendix A.
@@ -59,7 +60,14 @@ const (
 	pgIdleTransaction = "25P03"
 	pgTooManyConns    = "53300"
 	pgConnectionClass = "08"
+	pgDivisionByZero  = "22012" // exactlyOne
 )
+
+// answered reports whether the database itself said the error, so that nothing behind it was done.
+func answered(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && classifyPostgres(pg.Code) != classLost
+}
 
 func classify(err error) class {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -90,6 +98,8 @@ func classifyPostgres(code string) class {
 		return classNewConn
 	case pgUnique:
 		return classUnique
+	case pgDivisionByZero:
+		return classGuard
 	}
 	if len(code) == 5 && code[:2] == pgConnectionClass {
 		return classLost

@@ -41,6 +41,9 @@ func (s *Store) AllowEach(ctx context.Context, checks []Check, now time.Time) (r
 }
 
 func (s *Store) allow(ctx context.Context, checks []Check, now time.Time) (refused Check, retryAfter time.Duration, err error) {
+	if len(checks) == 1 {
+		return s.allowOne(ctx, checks[0], now)
+	}
 	// One order for everybody, so that two acts cannot wait for each other.
 	checks = slices.Clone(checks)
 	slices.SortFunc(checks, func(a, b Check) int {
@@ -52,13 +55,17 @@ func (s *Store) allow(ctx context.Context, checks []Check, now time.Time) (refus
 	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
 		refused, retryAfter = Check{}, 0
 		for _, c := range checks {
-			after, err := tx.countAct(ctx, c, now)
+			query, args := countAct(c, now)
+			var tat int64
+			err := tx.QueryRow(ctx, query, args...).Scan(&tat)
+			if errors.Is(err, sql.ErrNoRows) {
+				refused = c
+				if retryAfter, err = waitFor(ctx, tx, c, now); err == nil {
+					return errTooOften
+				}
+			}
 			if err != nil {
 				return err
-			}
-			if after > 0 {
-				refused, retryAfter = c, after
-				return errTooOften
 			}
 		}
 		return nil
@@ -69,24 +76,40 @@ func (s *Store) allow(ctx context.Context, checks []Check, now time.Time) (refus
 	return refused, retryAfter, err
 }
 
-// countAct is ratelimit.Limit.Decide in SQL; TestAllowDecidesLikeTheModel holds the two together.
-// It returns how long to wait, or zero when the act was counted.
-func (t *Tx) countAct(ctx context.Context, c Check, now time.Time) (time.Duration, error) {
-	step, at := c.Limit.Step().Microseconds(), Micros(now)
-	window := c.Limit.Window().Microseconds()
+// allowOne is one statement when the act may happen, and a question how long to wait when not.
+func (s *Store) allowOne(ctx context.Context, c Check, now time.Time) (refused Check, retryAfter time.Duration, err error) {
+	query, args := countAct(c, now)
 	var tat int64
-	err := t.QueryRow(ctx, `INSERT INTO rate_limits (key, tat) VALUES ($1, $2)
+	err = s.alone(ctx, query, args, &tat)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return Check{}, 0, err
+	}
+	err = s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
+		retryAfter, err = waitFor(ctx, q, c, now)
+		return err
+	})
+	return c, retryAfter, err
+}
+
+// countAct is ratelimit.Limit.Decide in SQL; TestAllowDecidesLikeTheModel holds the two together.
+// It answers with no row when the act may not happen.
+func countAct(c Check, now time.Time) (query string, args []any) {
+	step, at := c.Limit.Step().Microseconds(), Micros(now)
+	return `INSERT INTO rate_limits (key, tat) VALUES ($1, $2)
 		ON CONFLICT (key) DO UPDATE
 			SET tat = CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4
 			WHERE CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4 <= $5
-		RETURNING tat`, c.Key, at+step, at, step, at+window).Scan(&tat)
-	if !errors.Is(err, sql.ErrNoRows) {
+		RETURNING tat`, []any{c.Key, at + step, at, step, at + c.Limit.Window().Microseconds()}
+}
+
+// waitFor is how long an act that may not happen now has to wait.
+func waitFor(ctx context.Context, q Querier, c Check, now time.Time) (time.Duration, error) {
+	var tat int64
+	at := Micros(now)
+	err := q.QueryRow(ctx, `SELECT tat FROM rate_limits WHERE key = $1`, c.Key).Scan(&tat)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // swept away just now: the shortest wait
 		return 0, err
 	}
-	err = t.QueryRow(ctx, `SELECT tat FROM rate_limits WHERE key = $1`, c.Key).Scan(&tat)
-	if err != nil {
-		return 0, err
-	}
-	wait := max(tat, at) + step - at - window
+	wait := max(tat, at) + c.Limit.Step().Microseconds() - at - c.Limit.Window().Microseconds()
 	return time.Duration(max(wait, 1)) * time.Microsecond, nil
 }

@@ -36,11 +36,21 @@ func into[T any](all *[]T, scan func(row func(...any) error) (T, error), query s
 	}}
 }
 
-// sent is a statement whose answer is only how many rows it changed; done judges that.
+// sent is a statement whose answer is only how many rows it changed.
 type sent struct {
-	query string
-	args  []any
-	done  func(n int64) error
+	query   string
+	args    []any
+	changed func(n int64)
+	lost    error // a guard's: what whoever lost is told when it did not change exactly one row; nil: any number will do
+}
+
+// done takes the answer.
+func (s sent) done(n int64) error {
+	s.changed(n)
+	if s.lost != nil && n != 1 {
+		return s.lost
+	}
+	return nil
 }
 
 // carrier is one transaction as an engine runs it.
@@ -51,7 +61,9 @@ type carrier interface {
 	flush(ctx context.Context, reads ...read) error
 	// query runs what waits and asks one question, whose rows the caller reads.
 	query(ctx context.Context, query string, args []any) (Rows, error)
-	commit(ctx context.Context) error
+	// commit runs what waits and commits. refused: certainly nothing was committed, because a guard did not
+	// hold or the database said so, and the transaction must still be rolled back.
+	commit(ctx context.Context) (refused bool, err error)
 	rollback(ctx context.Context) error
 }
 
@@ -92,14 +104,25 @@ func (d direct) query(ctx context.Context, query string, args []any) (Rows, erro
 	return d.tx.QueryContext(ctx, query, args...)
 }
 
-func (d direct) commit(context.Context) error   { return d.tx.Commit() }
-func (d direct) rollback(context.Context) error { return d.tx.Rollback() }
+func (d direct) commit(ctx context.Context) (refused bool, err error) {
+	d.s.countTrip(ctx)
+	return false, d.tx.Commit()
+}
+
+func (d direct) rollback(ctx context.Context) error {
+	d.s.countTrip(ctx)
+	return d.tx.Rollback()
+}
 
 // pipeline is a transaction of PostgreSQL in few round trips: a statement that only has to hold waits for
-// the next one that has to be answered, and all go together, BEGIN with the first. The order is kept, each
-// statement sees what was committed before it began, as ever (READ COMMITTED), and nothing is committed
-// before every guard has answered. An error shows when the statements go: what do returned nil for may fail
-// a little later, and the transaction with it.
+// the next one that has to be answered, and all go together, BEGIN with the first and COMMIT with the last.
+// The order is kept, and each statement sees what was committed before it began, as ever (READ COMMITTED).
+// An error shows when the statements go: what do returned nil for may fail a little later, and the
+// transaction with it.
+//
+// Nothing is committed unless every guard held. Nobody is there to read the answers of the last statements
+// before COMMIT, so the database does: exactlyOne makes a guard that did not hold an error, and after an
+// error PostgreSQL does nothing more of what came with it.
 type pipeline struct {
 	s       *Store
 	conn    *pgx.Conn
@@ -205,21 +228,69 @@ func (p *pipeline) query(ctx context.Context, query string, args []any) (Rows, e
 	return pgRows{rows, answers}, nil
 }
 
-func (p *pipeline) commit(ctx context.Context) error {
+// exactlyOne makes PostgreSQL refuse to go on (22012, division by zero) unless the statement changed exactly
+// one row. SQLite has no use for it: there every answer is read before the next statement.
+func exactlyOne(query string) string {
+	return "WITH changed AS (" + query + " RETURNING 1) SELECT 1 / CASE WHEN COUNT(*) = 1 THEN 1 ELSE 0 END FROM changed"
+}
+
+func (p *pipeline) commit(ctx context.Context) (refused bool, err error) {
+	if !p.begun && len(p.waiting) == 0 {
+		return false, nil // nothing was asked of the database
+	}
+	var batch pgx.Batch
 	if !p.begun {
-		return nil // nothing was asked of the database
+		batch.Queue("begin")
 	}
-	tag, err := p.conn.Exec(ctx, "commit", pgx.QueryExecModeSimpleProtocol)
+	for _, s := range p.waiting {
+		if s.lost != nil {
+			s.query = exactlyOne(s.query)
+		}
+		batch.Queue(s.query, s.args...)
+	}
+	batch.Queue("commit")
+	begins, waiting := !p.begun, p.waiting
+	p.begun, p.waiting = true, nil
+	p.s.countTrip(ctx)
+	answers := p.conn.SendBatch(ctx, &batch)
+	refused, err = p.lastAnswers(answers, begins, waiting)
+	if closed := answers.Close(); err == nil {
+		err = closed
+	}
+	return refused, err
+}
+
+// lastAnswers reads the answers of the last statements and of COMMIT, which come in the order they were asked:
+// an answer that is an error means that the COMMIT behind it was not done.
+func (p *pipeline) lastAnswers(answers pgx.BatchResults, begins bool, waiting []sent) (refused bool, err error) {
+	if begins {
+		if _, err = answers.Exec(); err != nil {
+			return answered(err), fmt.Errorf("store: begin: %w", err)
+		}
+	}
+	for _, s := range waiting {
+		tag, err := answers.Exec()
+		switch {
+		case err == nil:
+			s.changed(tag.RowsAffected()) // of a guard: the one row of exactlyOne
+		case s.lost != nil && classify(err) == classGuard:
+			return true, s.done(0)
+		default:
+			return answered(err), err
+		}
+	}
+	tag, err := answers.Exec()
 	if err == nil && tag.String() != "COMMIT" {
-		return fmt.Errorf("store: the database answered a commit with %q", tag)
+		err = fmt.Errorf("store: the database answered a commit with %q", tag)
 	}
-	return err
+	return false, err
 }
 
 func (p *pipeline) rollback(ctx context.Context) error {
 	if !p.begun {
 		return nil
 	}
+	p.s.countTrip(ctx)
 	_, err := p.conn.Exec(ctx, "rollback", pgx.QueryExecModeSimpleProtocol)
 	return err
 }

@@ -105,16 +105,12 @@ func (s *Store) CountStepUpTry(ctx context.Context, id string, limit int) (int, 
 }
 
 func (s *Store) countProof(ctx context.Context, limit int, query, id string) (left int, err error) {
-	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		var tries int
-		err := tx.QueryRow(ctx, query, id, limit).Scan(&tries)
-		left = limit - tries
-		if errors.Is(err, sql.ErrNoRows) {
-			return fault.New(fault.NotFound, "fault.code.spent", nil)
-		}
-		return err
-	})
-	return left, err
+	var tries int
+	err = s.alone(ctx, query, []any{id, limit}, &tries)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fault.New(fault.NotFound, "fault.code.spent", nil)
+	}
+	return limit - tries, err
 }
 
 // TouchSession notes a use of a live session. It never makes a session live again.

@@ -83,14 +83,10 @@ func lockCircle(tx *Tx, of whose, newcomer string) read {
 
 // CountTry implements trust.Codes.
 func (t *Trust) CountTry(ctx context.Context, purpose, bound string, p policy.Policy) (trust.Try, error) {
-	live, err := t.s.LiveCode(ctx, purpose, bound)
+	code, err := t.s.CountTry(ctx, purpose, bound, p.CodeTries, t.s.now())
 	if fault.Is(err, fault.NotFound) {
 		return trust.Try{}, fault.New(fault.Refused, "fault.code.dead", nil)
 	}
-	if err != nil {
-		return trust.Try{}, err
-	}
-	code, err := t.s.CountTry(ctx, live.ID, p.CodeTries, t.s.now())
 	if err != nil {
 		return trust.Try{}, err
 	}

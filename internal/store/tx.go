@@ -46,10 +46,7 @@ func (t *Tx) Now() time.Time { return t.now }
 
 // Exec runs a statement and returns how many rows it changed.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
-	err = t.send(ctx, query, args, func(changed int64) error {
-		n = changed
-		return nil
-	})
+	err = t.send(ctx, sent{query: query, args: args, changed: func(changed int64) { n = changed }})
 	if err == nil {
 		err = t.run.flush(ctx)
 	}
@@ -59,32 +56,29 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (n int64, err 
 // ExecAny runs a statement that may change any number of rows. On PostgreSQL it goes with the next
 // statement that has to be answered, and its error shows there, or at the commit.
 func (t *Tx) ExecAny(ctx context.Context, query string, args ...any) error {
-	return t.send(ctx, query, args, func(int64) error { return nil })
+	return t.send(ctx, sent{query: query, args: args, changed: func(int64) {}})
 }
 
-// ExecOne runs a guarded statement. Unless exactly one row changed, the transaction ends in a Conflict
-// fault with ErrGuard inside: here, or on PostgreSQL where the next answer is read, at the latest
-// before the commit.
+// ExecOne runs a guarded statement, which must not have a RETURNING of its own. Unless exactly one row
+// changed, the transaction ends in a Conflict fault with ErrGuard inside: here, or on PostgreSQL where the
+// next answer is read, at the latest by the commit, which then does not happen.
 func (t *Tx) ExecOne(ctx context.Context, query string, args ...any) error {
 	return t.execOneOr(ctx, conflict(), query, args...)
 }
 
 // execOneOr is ExecOne with another word for whoever lost.
 func (t *Tx) execOneOr(ctx context.Context, lost error, query string, args ...any) error {
-	return t.send(ctx, query, args, func(n int64) error {
-		if n != 1 {
-			return lost
-		}
-		return nil
-	})
+	return t.send(ctx, sent{query: query, args: args, changed: func(int64) {}, lost: lost})
 }
 
-func (t *Tx) send(ctx context.Context, query string, args []any, done func(int64) error) error {
+func (t *Tx) send(ctx context.Context, s sent) error {
 	t.s.countStatement(ctx)
-	return t.run.exec(ctx, sent{query, args, func(n int64) error {
+	tell := s.changed
+	s.changed = func(n int64) {
 		t.s.countRows(ctx, n)
-		return done(n)
-	}})
+		tell(n)
+	}
+	return t.run.exec(ctx, s)
 }
 
 // Query reads inside the transaction. Close the rows before the next statement.
@@ -247,19 +241,19 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	tx := &Tx{s: s, run: run, now: s.now().UTC().Truncate(time.Microsecond)}
 	err = do(context.WithValue(ctx, inTxKey{}, true), tx)
 	if err == nil {
-		err = run.flush(ctx) // every guard has answered after this
-	}
-	if err == nil {
 		err = ctx.Err()
 	}
-	s.countTrip(ctx)
-	if err != nil {
+	refused := err != nil
+	if !refused {
+		refused, err = run.commit(steady)
+	}
+	switch {
+	case refused:
 		rollback := run.rollback(steady)
 		c := classify(err)
 		broken = c == classNewConn || c == classLost || (rollback != nil && !errors.Is(rollback, sql.ErrTxDone))
 		return err, c == classAgain || c == classNewConn || c == classLost
-	}
-	if err = run.commit(steady); err != nil {
+	case err != nil:
 		return s.commitFailed(err, &broken)
 	}
 	s.each(ctx, func(c *Stats) { c.commits.Add(1) })
@@ -302,6 +296,37 @@ func (s *Store) commitFailed(err error, broken *bool) (error, bool) {
 		return unknownOutcome(err), false
 	}
 	return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: commit: %w", err)), false
+}
+
+// alone runs one statement that answers with one row, in a transaction of its own: on PostgreSQL in one round
+// trip, for which the statement has to be all there is.
+//
+// Errors: sql.ErrNoRows; otherwise as InTx.
+func (s *Store) alone(ctx context.Context, query string, args []any, dest ...any) error {
+	if !s.d.pipelines {
+		return s.InTx(ctx, func(ctx context.Context, tx *Tx) error { return tx.QueryRow(ctx, query, args...).Scan(dest...) })
+	}
+	if ctx.Value(inTxKey{}) != nil {
+		return errNested
+	}
+	return s.again(ctx, func() (error, bool) {
+		s.countStatement(ctx)
+		s.countTrip(ctx)
+		err := s.write.QueryRowContext(ctx, query, args...).Scan(dest...)
+		switch c := classify(err); {
+		case err == nil:
+			s.countRows(ctx, 1)
+			s.each(ctx, func(c *Stats) { c.commits.Add(1) })
+			return nil, false
+		case errors.Is(err, sql.ErrNoRows):
+			return err, false
+		case c == classAgain, c == classNewConn && answered(err):
+			return err, true
+		case c == classLost, c == classNewConn:
+			return unknownOutcome(err), false
+		}
+		return err, false
+	})
 }
 
 func ring(bell chan struct{}) {

@@ -70,7 +70,7 @@ func TestTriesAreCountedBeforeAnybodyCompares(t *testing.T) {
 		seen := make([]bool, maxTries+1)
 		rows := make([]store.CodeRow, 40)
 		errs := storetest.Parallel(len(rows), func(i int) (err error) {
-			rows[i], err = db.CountTry(t.Context(), "c", maxTries, db.Clock.Now())
+			rows[i], err = db.CountTry(t.Context(), string(secret.RecoveryProve), "r1", maxTries, db.Clock.Now())
 			return err
 		})
 		for i, err := range errs {
@@ -99,31 +99,30 @@ func TestWhyACodeCannotBeTried(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		mustApply(t, db, code(db, "old", secret.SignIn, "s1", phone))
 		mustApply(t, db, code(db, "new", secret.SignIn, "s1", phone), code(db, "other", secret.SignIn, "s2", phone))
-		try := func(id, want string) {
+		try := func(bound, want string) {
 			t.Helper()
-			if _, err := db.CountTry(t.Context(), id, maxTries, db.Clock.Now()); !fault.HasKey(err, want) {
-				t.Errorf("%s: %v, want %s", id, err, want)
+			if _, err := db.CountTry(t.Context(), string(secret.SignIn), bound, maxTries, db.Clock.Now()); !fault.HasKey(err, want) {
+				t.Errorf("%s: %v, want %s", bound, err, want)
 			}
 		}
 		try("none", "fault.code.unknown")
-		try("old", "fault.code.used")
 		if live, err := db.LiveCode(t.Context(), string(secret.SignIn), "s1"); err != nil || live.ID != "new" {
 			t.Errorf("live code %q, %v", live.ID, err)
 		}
 		mustApply(t, db, effect.DropCodes{Bound: "s1"})
-		try("new", "fault.code.used")
+		try("s1", "fault.code.unknown")
 		if _, err := db.LiveCode(t.Context(), string(secret.SignIn), "s1"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a dropped code lives: %v", err)
 		}
-		if _, err := db.CountTry(t.Context(), "other", maxTries, db.Clock.Now()); err != nil {
+		if _, err := db.CountTry(t.Context(), string(secret.SignIn), "s2", maxTries, db.Clock.Now()); err != nil {
 			t.Errorf("a code of another object ended too: %v", err)
 		}
 		db.Clock.Advance(codeLives - time.Microsecond)
-		if _, err := db.CountTry(t.Context(), "other", maxTries, db.Clock.Now()); err != nil {
+		if _, err := db.CountTry(t.Context(), string(secret.SignIn), "s2", maxTries, db.Clock.Now()); err != nil {
 			t.Errorf("a microsecond before the end: %v", err)
 		}
 		db.Clock.Advance(time.Microsecond)
-		try("other", "fault.code.expired")
+		try("s2", "fault.code.expired")
 		if err := apply(t, db, effect.UseCode{ID: "other"}); !fault.HasKey(err, "fault.code.used") {
 			t.Errorf("an expired code was used: %v", err)
 		}
