@@ -139,7 +139,7 @@ func (c citizens) Visitor(ctx context.Context, token string) (httpx.Visitor, err
 	}
 	v := httpx.Visitor{
 		Account: auth.Account.ID, Session: auth.Session.ID, Name: auth.Account.InitialName(), Secret: token,
-		SteppedUp: auth.SteppedUp(c.sessions.Now(), c.policy),
+		SteppedUp: auth.SteppedUp(c.sessions.Now(), c.policy), Fresh: auth.Fresh(c.sessions.Now(), c.policy),
 	}
 	switch auth.Gate {
 	case session.FrozenGate:

@@ -89,7 +89,8 @@ type IssueCode struct {
 	Phone     string // E.164 the code goes to, or another name of whatever codes are counted for; only its keyed hash is stored
 	Hash      []byte
 	ExpiresAt time.Time
-	DayLimit  int // codes of this purpose this phone may get in 24 h, exact under a race ("fault.code.too_many"); 0: not counted
+	Pause     time.Duration // least time since the last code of this purpose for this object, exact under a race ("fault.code.too_soon"); 0: none
+	DayLimit  int           // codes of this purpose this phone may get in 24 h, exact under a race ("fault.code.too_many"); 0: not counted
 }
 
 // UseCode burns a live code: exactly one row, or the whole commit is refused (fault key "fault.code.used").

@@ -14,6 +14,7 @@ type Visitor struct {
 	Name      string // short, for the header: «Вера П.»
 	Office    string // set only for an operator
 	SteppedUp bool   // password and second factor were proved again within the policy's step_up_ttl
+	Fresh     bool   // SteppedUp, or signed in within that time
 	OnlyPath  string // when set: the only page open to this session (frozen, must change the password)
 	Secret    string // the cookie's value, for services that end or renew the session
 }
@@ -89,6 +90,18 @@ func (g *Gate) RequireSession(h Handler) Handler {
 func (g *Gate) RequireStepUp(h Handler) Handler {
 	return g.RequireSession(func(w http.ResponseWriter, r *http.Request) error {
 		if !VisitorOf(r).SteppedUp {
+			g.kit.Fail(w, r, fault.New(fault.StepUp, "fault.step_up", nil))
+			return nil
+		}
+		return h(w, r)
+	})
+}
+
+// RequireFresh lets people through who proved themselves just now, by the repeated check or by the sign-in itself:
+// for acts that ask for a proof of their own besides, so that nobody has to type three codes in three minutes.
+func (g *Gate) RequireFresh(h Handler) Handler {
+	return g.RequireSession(func(w http.ResponseWriter, r *http.Request) error {
+		if !VisitorOf(r).Fresh {
 			g.kit.Fail(w, r, fault.New(fault.StepUp, "fault.step_up", nil))
 			return nil
 		}

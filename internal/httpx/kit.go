@@ -81,6 +81,9 @@ func (k *Kit) Page(w http.ResponseWriter, r *http.Request, page ui.Page, change 
 	return k.PageStatus(w, r, http.StatusOK, page, change...)
 }
 
+// Now is the time by the server's one clock.
+func (k *Kit) Now() time.Time { return k.cfg.Now() }
+
 // FormAgain sends a form back with its errors: status 422, and the tab's title says that there is an error.
 func (k *Kit) FormAgain(w http.ResponseWriter, r *http.Request, page ui.Page, change ...func(*ui.Layout)) error {
 	return k.PageStatus(w, r, http.StatusUnprocessableEntity, page, append(change, func(l *ui.Layout) { l.Failed = true })...)

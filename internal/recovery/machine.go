@@ -264,7 +264,8 @@ func (r Recovery) sendCode(now time.Time, p policy.Policy, c Code) (Recovery, []
 	until := now.Add(p.CodeTTL)
 	return r, []effect.Effect{
 		effect.IssueCode{
-			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until, DayLimit: p.CodesPerPhoneDay,
+			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until,
+			Pause: p.CodeResend, DayLimit: p.CodesPerPhoneDay,
 		},
 		effect.Send{
 			Kind: kind, To: r.Account, Nobody: r.Account == "", Via: []effect.Channel{r.Channel}, NotAfter: until, Key: c.ID,

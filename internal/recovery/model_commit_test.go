@@ -113,6 +113,11 @@ func (m *model) refuse(out trust.Outcome) error {
 			if e.Phone != "" && m.otherLive(e) {
 				return fault.New(fault.Refused, "fault.code.other_live", nil)
 			}
+			if e.Pause > 0 {
+				if err := m.MaySend(ctx, e.Purpose, e.Bound, m.p); err != nil {
+					return err
+				}
+			}
 			if ok, _ := m.PhoneAllows(ctx, e.Purpose, e.Phone, m.p); !ok && e.DayLimit > 0 {
 				return fault.New(fault.Limited, "fault.code.too_many", nil)
 			}

@@ -74,7 +74,7 @@ type Waiting struct {
 // Waiting reads the sign-in of this browser that the contacts were asked about, also when it was ended before they
 // answered; fault NotFound "fault.sign_in.over" when there is none.
 func (s *Service) Waiting(ctx context.Context, token string) (Waiting, error) {
-	si, err := s.Store.SignIn(ctx, secret.HashToken(token))
+	si, _, err := s.Store.SignIn(ctx, secret.HashToken(token))
 	switch {
 	case err != nil && !fault.Is(err, fault.NotFound):
 		return Waiting{}, err
@@ -85,7 +85,7 @@ func (s *Service) Waiting(ctx context.Context, token string) (Waiting, error) {
 }
 
 func (s *Service) waiting(ctx context.Context, token string) (SignIn, error) {
-	si, err := s.Store.SignIn(ctx, secret.HashToken(token))
+	si, _, err := s.Store.SignIn(ctx, secret.HashToken(token))
 	switch {
 	case err != nil && !fault.Is(err, fault.NotFound):
 		return SignIn{}, err

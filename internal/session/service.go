@@ -44,10 +44,10 @@ type Store interface {
 	Account(ctx context.Context, id string) (account.Account, error)
 	// FindAccount reads the account that an identifier names; fault NotFound.
 	FindAccount(ctx context.Context, id account.Identifier) (account.Account, error)
-	// SignIn reads a sign-in by its token's hash; fault NotFound.
-	SignIn(ctx context.Context, tokenHash []byte) (SignIn, error)
-	// Session reads a session by its token's hash; fault NotFound.
-	Session(ctx context.Context, tokenHash []byte) (Session, error)
+	// SignIn reads a sign-in by its token's hash, and its account; fault NotFound.
+	SignIn(ctx context.Context, tokenHash []byte) (SignIn, account.Account, error)
+	// Authenticated reads a session by its token's hash, and its account; fault NotFound.
+	Authenticated(ctx context.Context, tokenHash []byte) (Session, account.Account, error)
 	// Device reads a live device by its token's hash; fault NotFound.
 	Device(ctx context.Context, tokenHash []byte) (Device, error)
 	// Sessions lists the account's sessions that have not ended, newest first.
@@ -127,20 +127,13 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Auth, error) 
 	if token == "" {
 		return Auth{}, refused
 	}
-	ses, err := s.Store.Session(ctx, secret.HashToken(token))
+	ses, a, err := s.Store.Authenticated(ctx, secret.HashToken(token))
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return Auth{}, refused
 	case err != nil:
 		return Auth{}, err
-	case !ses.Live(now, s.Policy):
-		return Auth{}, refused
-	}
-	a, err := s.Store.Account(ctx, ses.Account)
-	switch {
-	case err != nil:
-		return Auth{}, err
-	case a.State == account.Closed:
+	case !ses.Live(now, s.Policy), a.State == account.Closed:
 		return Auth{}, refused
 	}
 	if now.Sub(ses.SeenAt) >= touchEvery(s.Policy) {

@@ -150,6 +150,11 @@ func (a Auth) Caller() account.Caller {
 // SteppedUp reports whether password and second factor were proven again just now.
 func (a Auth) SteppedUp(now time.Time, p policy.Policy) bool { return a.Caller().SteppedUp(now, p) }
 
+// Fresh reports whether that, or the sign-in of this session itself, which proves the same, was just now.
+func (a Auth) Fresh(now time.Time, p policy.Policy) bool {
+	return a.SteppedUp(now, p) || now.Before(a.Session.CreatedAt.Add(p.StepUpTTL))
+}
+
 func gateOf(s Session, a account.Account) Gate {
 	switch {
 	case s.Kind != Full || a.State == account.Frozen:

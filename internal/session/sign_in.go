@@ -139,21 +139,17 @@ func (s *Service) step(si SignIn, a account.Account) Step {
 // pending loads the sign-in of this browser. Faults: NotFound "fault.sign_in.over" when it is not pending any more,
 // Conflict "fault.sign_in.waiting" when the contacts are asked.
 func (s *Service) pending(ctx context.Context, token string, now time.Time) (SignIn, account.Account, error) {
-	si, err := s.Store.SignIn(ctx, secret.HashToken(token))
+	si, a, err := s.Store.SignIn(ctx, secret.HashToken(token))
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return SignIn{}, account.Account{}, err
 	}
-	if err == nil && si.State == SignInWaiting && now.Before(si.ExpiresAt) {
+	if err == nil && si.State == SignInWaiting && a.State != account.Closed && now.Before(si.ExpiresAt) {
 		return SignIn{}, account.Account{}, fault.New(fault.Conflict, "fault.sign_in.waiting", nil)
 	}
-	if err != nil || si.State != SignInPending || !now.Before(si.ExpiresAt) {
+	if err != nil || a.State == account.Closed || si.State != SignInPending || !now.Before(si.ExpiresAt) {
 		return SignIn{}, account.Account{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
 	}
-	a, err := s.Store.Account(ctx, si.Account)
-	if err == nil && a.State == account.Closed {
-		err = fault.New(fault.NotFound, "fault.sign_in.over", nil)
-	}
-	return si, a, err
+	return si, a, nil
 }
 
 // Pending reads where the sign-in of this browser stands; fault NotFound.

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"strconv"
+	"strings"
 
 	"doverie/internal/effect"
 )
@@ -26,18 +27,33 @@ func (a addresses) on(via effect.Channel) string {
 
 // addressesRead reads the current addresses of accounts. A phone that is not current belongs to
 // somebody else, an e-mail that is not verified may: neither is ever written to (DOMAIN §2).
-// An account that does not exist is not in the result.
-func addressesRead(found map[string]addresses, accountIDs []string) read {
-	in := ""
-	args := make([]any, len(accountIDs))
-	for i, id := range accountIDs {
-		if i > 0 {
-			in += ","
+// An account that does not exist is not in the result. The contacts who guard an account are asked for with it.
+func addressesRead(found map[string]addresses, accountIDs []string, guardiansOf []effect.TellGuardians) read {
+	args := make([]any, 0, len(accountIDs)+len(guardiansOf))
+	list := func(n int) string {
+		var in strings.Builder
+		for i := range n {
+			if i > 0 {
+				in.WriteByte(',')
+			}
+			in.WriteString("$" + strconv.Itoa(len(args)+i+1))
 		}
-		in += "$" + strconv.Itoa(i+1)
-		args[i] = id
+		return in.String()
 	}
-	return read{`SELECT id, phone, phone_current, email, email_verified_at, locale FROM accounts WHERE id IN (` + in + `)`, args, func(rows Rows) error {
+	query := `SELECT id, phone, phone_current, email, email_verified_at, locale FROM accounts WHERE id IN (` + list(len(accountIDs)) + `)`
+	for _, id := range accountIDs {
+		args = append(args, id)
+	}
+	if len(guardiansOf) > 0 {
+		guarding := `id IN (SELECT contact_id FROM links WHERE principal_id IN (` + list(len(guardiansOf)) + `) AND state IN ('active', 'suspended', 'leaving'))`
+		if query += ` OR ` + guarding; len(accountIDs) == 0 { // PostgreSQL knows no empty list
+			query = `SELECT id, phone, phone_current, email, email_verified_at, locale FROM accounts WHERE ` + guarding
+		}
+		for _, t := range guardiansOf {
+			args = append(args, t.Account)
+		}
+	}
+	return read{query, args, func(rows Rows) error {
 		all, err := Collect(scanAddresses)(rows, nil)
 		for _, r := range all {
 			found[r.id] = r.addresses

@@ -32,11 +32,11 @@ func recovers(purpose string) bool {
 //
 // The phone's slot comes first: its row is the lock under which the rules of one phone hold, because
 // whoever waits for it sees, in the next statement, what the winner has committed.
-func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) error {
+func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, early []read) error {
 	var phoneHash []byte
 	if c.Phone != "" {
 		phoneHash = tx.s.keys.Lookup(lookupPhone, c.Phone)
-		if err := takeSlot(ctx, tx, now, phoneHash, c); err != nil {
+		if err := takeSlot(ctx, tx, now, phoneHash, c, early); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) e
 // A live approval code gives way only to a new one for the same approval. An approval code is
 // refused while a code that gives the account away lives on the phone, even when a harmless code
 // has taken the slot from it since: therefore the second question.
-func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c effect.IssueCode) error {
+func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c effect.IssueCode, early []read) error {
 	approval := string(secret.Approval)
 	// The slot is asked together with the question behind it: which sees what the winner of the slot has committed.
 	if err := tx.execOneOr(ctx, otherLive(), `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
@@ -65,18 +65,23 @@ func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c ef
 		return err
 	}
 	var rivals, sent int
-	var oldest sql.NullInt64
-	err := tx.QueryRow(ctx, `SELECT
+	var oldest, last sql.NullInt64
+	lately := one(func(row func(...any) error) error { return row(&rivals, &sent, &oldest, &last) }, `SELECT
 			COUNT(CASE WHEN recovers = TRUE AND state = 'live' AND expires_at > $2 THEN 1 END),
 			COUNT(CASE WHEN purpose = $3 THEN 1 END),
-			MIN(CASE WHEN purpose = $3 THEN issued_at END)
+			MIN(CASE WHEN purpose = $3 THEN issued_at END),
+			(SELECT MAX(issued_at) FROM codes WHERE bound = $5 AND purpose = $3)
 		FROM codes WHERE phone_hash = $1 AND issued_at > $4`,
-		phoneHash, Micros(now), c.Purpose, Micros(now.Add(-countedSpan))).Scan(&rivals, &sent, &oldest)
-	switch {
-	case err != nil:
+		phoneHash, Micros(now), c.Purpose, Micros(now.Add(-countedSpan)), c.Bound)
+	if err := readAll(ctx, tx, append([]read{lately}, early...)...); err != nil {
 		return err
+	}
+	wait := FromNullMicros(last).Add(c.Pause).Sub(now)
+	switch {
 	case c.Purpose == approval && rivals > 0:
 		return otherLive()
+	case last.Valid && wait > 0:
+		return fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": wait})
 	case c.DayLimit > 0 && sent >= c.DayLimit:
 		return fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
 	}

@@ -17,12 +17,12 @@ import (
 // Codes and account effects are applied in the order given; messages, timers, notices to systems
 // and events each in one statement for all. Of several Arm and Disarm of one timer the last counts.
 func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, effects []effect.Effect) error {
-	var later batch
+	later := gather(effects)
 	for _, e := range effects {
 		var err error
 		switch e := e.(type) {
 		case effect.IssueCode:
-			err = issueCode(ctx, tx, now, e)
+			err = issueCode(ctx, tx, now, e, later.early(tx, effects))
 		case effect.UseCode:
 			err = useCode(ctx, tx, now, e.ID)
 		case effect.DropCodes:
@@ -31,21 +31,12 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			err = applyPasskeyEffect(ctx, tx, now, e)
 		case effect.SignInWaits, effect.OpenSession, effect.EndSignIn, effect.UseStep:
 			err = applySignInEffect(ctx, tx, now, e)
-		case effect.Record:
-			later.records = append(later.records, e)
-		case effect.Send:
-			later.sends = append(later.sends, e)
-		case effect.Arm:
-			later.timer(e.Timer, e.Object, e.At)
-		case effect.Disarm:
-			later.timer(e.Timer, e.Object, time.Time{})
-		case effect.TellGuardians:
-			later.sends, err = tellGuardians(ctx, tx, e, later.sends)
 		case effect.TellSystems:
-			later.notices = append(later.notices, e)
 			if e.What == "recovery-disowned" { // somebody else was near the account: its systems ask for it anew
 				err = leaveSystems(ctx, tx, now, e.Account, "", "disown", false)
 			}
+		case effect.Record, effect.Send, effect.Arm, effect.Disarm, effect.TellGuardians:
+			// gathered: written together at the end
 		default:
 			err = applyDeskEffect(ctx, tx, now, e)
 		}
@@ -63,12 +54,71 @@ func (s *Store) Apply(ctx context.Context, act effect.Act, now time.Time, policy
 	})
 }
 
-// batch gathers the effects that are written together.
+// batch gathers the effects that are written together, and what has to be known for that.
 type batch struct {
 	records []effect.Record
 	sends   []effect.Send
+	tells   []effect.TellGuardians
 	notices []effect.TellSystems
 	timers  []timerChange
+
+	asked bool // known and head have been read
+	known map[string]addresses
+	head  audit.Head
+}
+
+func gather(effects []effect.Effect) *batch {
+	b := &batch{known: map[string]addresses{}}
+	for _, e := range effects {
+		switch e := e.(type) {
+		case effect.Record:
+			b.records = append(b.records, e)
+		case effect.Send:
+			b.sends = append(b.sends, e)
+		case effect.TellGuardians:
+			b.tells = append(b.tells, e)
+		case effect.TellSystems:
+			b.notices = append(b.notices, e)
+		case effect.Arm:
+			b.timer(e.Timer, e.Object, e.At)
+		case effect.Disarm:
+			b.timer(e.Timer, e.Object, time.Time{})
+		}
+	}
+	return b
+}
+
+// early is what the end of the transaction has to know, when it may be asked now, together with another
+// question: as long as nothing else that is done here could change an answer.
+func (b *batch) early(tx *Tx, effects []effect.Effect) []read {
+	for _, e := range effects {
+		switch e.(type) {
+		case effect.IssueCode, effect.UseCode, effect.Record, effect.Send, effect.Arm, effect.Disarm, effect.TellSystems:
+		default:
+			return nil
+		}
+	}
+	return b.questions(tx)
+}
+
+// questions asks for addresses and the audit head, once. The head's row is locked from there to the commit, and
+// nothing after it waits for anybody but for the codes of a phone whose slot is held.
+func (b *batch) questions(tx *Tx) []read {
+	if b.asked {
+		return nil
+	}
+	b.asked = true
+	var reads []read
+	for _, t := range b.tells {
+		reads = append(reads, guardiansRead(t, &b.sends))
+	}
+	if to := addressees(b.sends); len(to)+len(b.tells) > 0 {
+		reads = append(reads, addressesRead(b.known, to, b.tells))
+	}
+	if len(b.records) > 0 {
+		reads = append(reads, headRead(tx, &b.head))
+	}
+	return reads
 }
 
 // timerChange sets a timer, or removes it when at is zero.
@@ -95,24 +145,15 @@ func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time
 	if err := putNotices(ctx, tx, now, b.notices); err != nil {
 		return err
 	}
-	// Addresses and the audit head are asked together: the head's row is locked from here to the commit,
-	// and nothing after it waits for anybody.
-	known := map[string]addresses{}
-	var head audit.Head
-	var reads []read
-	if to := addressees(b.sends); len(to) > 0 {
-		reads = append(reads, addressesRead(known, to))
+	if reads := b.questions(tx); len(reads) > 0 {
+		if err := readAll(ctx, tx, reads...); err != nil {
+			return err
+		}
 	}
-	if len(b.records) > 0 {
-		reads = append(reads, headRead(tx, &head))
-	}
-	if err := readAll(ctx, tx, reads...); err != nil {
+	if err := putMessages(ctx, tx, now, act.Area, b.sends, b.known); err != nil {
 		return err
 	}
-	if err := putMessages(ctx, tx, now, act.Area, b.sends, known); err != nil {
-		return err
-	}
-	return appendEvents(ctx, tx, act, now, policyVersion, b.records, head)
+	return appendEvents(ctx, tx, act, now, policyVersion, b.records, b.head)
 }
 
 // putNotices queues what relying parties have to be told.

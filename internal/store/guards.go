@@ -38,23 +38,22 @@ func keepGuards(ctx context.Context, tx *Tx, accountID string) error {
 		WHERE account_id = $1 AND state = 'falling'`, accountID)
 }
 
-// tellGuardians turns one notice for all contacts into a message for each of them.
-func tellGuardians(ctx context.Context, tx *Tx, e effect.TellGuardians, sends []effect.Send) ([]effect.Send, error) {
-	type guardian struct{ contact, given, patronymic string }
-	all, err := Collect(func(row func(...any) error) (g guardian, err error) {
-		return g, row(&g.contact, &g.given, &g.patronymic)
-	})(tx.Query(ctx, `SELECT l.contact_id, a.given, a.patronymic FROM links l JOIN accounts a ON a.id = l.principal_id
+// guardiansRead turns one notice for all contacts into a message for each of them.
+func guardiansRead(e effect.TellGuardians, sends *[]effect.Send) read {
+	return read{`SELECT l.contact_id, a.given, a.patronymic FROM links l JOIN accounts a ON a.id = l.principal_id
 		WHERE l.principal_id = $1 AND l.state IN ('active', 'suspended', 'leaving')
 			AND NOT EXISTS (SELECT 1 FROM guards g WHERE g.account_id = $1 AND g.name = $2 AND g.state = 'off')
-		ORDER BY l.id`, e.Account, e.Guard))
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range all {
-		args := maps.Clone(e.Args)
-		args["first_name"] = trust.Names{Given: g.given, Patronymic: g.patronymic}.Polite()
-		args["role"] = string(trust.ContactSide)
-		sends = append(sends, effect.Send{Kind: e.Kind, To: g.contact, Via: effect.All(), Key: e.Key + ":" + g.contact, Args: args})
-	}
-	return sends, nil
+		ORDER BY l.id`, []any{e.Account, e.Guard}, func(rows Rows) error {
+		for rows.Next() {
+			var contact, given, patronymic string
+			if err := rows.Scan(&contact, &given, &patronymic); err != nil {
+				return err
+			}
+			args := maps.Clone(e.Args)
+			args["first_name"] = trust.Names{Given: given, Patronymic: patronymic}.Polite()
+			args["role"] = string(trust.ContactSide)
+			*sends = append(*sends, effect.Send{Kind: e.Kind, To: contact, Via: effect.All(), Key: e.Key + ":" + contact, Args: args})
+		}
+		return rows.Err()
+	}}
 }

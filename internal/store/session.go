@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/session"
@@ -35,6 +36,31 @@ func (s *Store) Session(ctx context.Context, tokenHash []byte) (session.Session,
 	return readOne(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`, tokenHash)
 }
 
+// Authenticated reads a session by its token's hash, and its account; fault.NotFound.
+func (s *Store) Authenticated(ctx context.Context, tokenHash []byte) (session.Session, account.Account, error) {
+	return withAccount(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`,
+		`(SELECT account_id FROM sessions WHERE token_hash = $1)`, tokenHash)
+}
+
+// withAccount reads one row and the account it belongs to, together.
+func withAccount[T any](
+	ctx context.Context, s *Store, scan func(row func(...any) error) (T, error), query, whose string, key any,
+) (row T, a account.Account, err error) {
+	var rows []T
+	var accounts []account.Account
+	err = s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return readAll(ctx, q, into(&rows, scan, query, key),
+			into(&accounts, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = `+whose, key))
+	})
+	if err == nil && (len(rows) == 0 || len(accounts) == 0) {
+		err = notFound()
+	}
+	if err != nil {
+		return row, a, err
+	}
+	return rows[0], accounts[0], nil
+}
+
 // Sessions lists the account's sessions that have not ended, newest first.
 func (s *Store) Sessions(ctx context.Context, accountID string) (all []session.Session, err error) {
 	err = s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
@@ -61,9 +87,10 @@ func scanSignIn(row func(...any) error) (session.SignIn, error) {
 	return x, err
 }
 
-// SignIn reads a sign-in by its token's hash; fault.NotFound.
-func (s *Store) SignIn(ctx context.Context, tokenHash []byte) (session.SignIn, error) {
-	return readOne(ctx, s, scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`, tokenHash)
+// SignIn reads a sign-in by its token's hash, and its account; fault.NotFound.
+func (s *Store) SignIn(ctx context.Context, tokenHash []byte) (session.SignIn, account.Account, error) {
+	return withAccount(ctx, s, scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`,
+		`(SELECT account_id FROM sign_ins WHERE token_hash = $1)`, tokenHash)
 }
 
 const deviceColumns = `id, account_id, token_hash, device, area, first_seen_at, last_seen_at, ended_at`

@@ -262,7 +262,7 @@ func (a Approval) send(now time.Time, p policy.Policy, e CodeSent) (Approval, []
 		a.event("approval.code_sent", nil),
 		effect.IssueCode{
 			ID: e.ID, Purpose: "approval", Bound: CodeBound(a.ID, e.Session), Account: a.Contact,
-			Phone: e.Phone, Hash: e.Hash, ExpiresAt: until, DayLimit: p.CodesPerPhoneDay,
+			Phone: e.Phone, Hash: e.Hash, ExpiresAt: until, Pause: p.CodeResend, DayLimit: p.CodesPerPhoneDay,
 		},
 		effect.Send{
 			Kind: "approval.code", To: a.Contact, Via: []effect.Channel{effect.SMS}, NotAfter: until, Key: e.ID,

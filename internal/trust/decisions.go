@@ -2,7 +2,6 @@ package trust
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"doverie/internal/effect"
@@ -97,28 +96,9 @@ func (s *Decisions) TypeMatch(ctx context.Context, act effect.Act, contact, appr
 }
 
 // SendCode sends the contact's own code to his own phone: only at the last step, good only in this
-// session and for this request (T03).
+// session and for this request (T03). Whether it may be sent so soon, and so often, is judged in the commit.
 func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, session, approvalID string) error {
-	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
-	if err != nil {
-		return err
-	}
-	g, ok := c.GuardianOf(contact)
-	if err := errors.Join(only(c.Approval.Contact, contact), missing(ok)); err != nil {
-		return err
-	}
 	bound := CodeBound(approvalID, session)
-	if err := s.Codes.MaySend(ctx, string(secret.Approval), bound, s.Policy); err != nil {
-		return err
-	}
-	// The contact sees his own limit: he is signed in, and it is his phone.
-	allowed, err := s.Codes.PhoneAllows(ctx, string(secret.Approval), g.Contact.Phone, s.Policy)
-	if err != nil {
-		return err
-	}
-	if !allowed {
-		return fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"After": 24 * time.Hour})
-	}
 	code, err := secret.Code(secret.Approval)
 	if err != nil {
 		return err
@@ -137,6 +117,9 @@ func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, sessi
 			Hash: s.Keys.HashCode(secret.Approval, bound, code), PrincipalName: c.Principal.ShortName(),
 		}, nil
 	})
+	if fault.HasKey(err, "fault.code.too_many") { // the contact sees his own limit: he is signed in, and it is his phone
+		return fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"After": 24 * time.Hour}).Because(err)
+	}
 	return err
 }
 
@@ -150,18 +133,13 @@ func missing(ok bool) error {
 // Approve is the contact's yes with the code from his own phone. The attempt is counted before the
 // code is compared; eligibility is read in the transaction that approves (T24).
 func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, session, approvalID, typed string) error {
-	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
-	if err != nil {
-		return err
-	}
-	if err := only(c.Approval.Contact, contact); err != nil {
-		return err
-	}
-	if c.Approval.State != Matched { // no attempt is spent on a step whose turn it is not
-		return fault.New(fault.Conflict, "fault.approval.state_"+c.Approval.stateKey(), nil)
-	}
+	// Only this contact's last step ever makes a code for this request and this session: before it, after it, and
+	// for everybody else there is none to try.
 	bound := CodeBound(approvalID, session)
 	try, err := s.Codes.CountTry(ctx, string(secret.Approval), bound, s.Policy)
+	if fault.HasKey(err, "fault.code.dead") {
+		return s.whyNoCode(ctx, contact, approvalID, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -169,6 +147,20 @@ func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, sessio
 		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
 	}
 	return s.confirm(ctx, act, contact, approvalID, Confirmed{CodeID: try.CodeID, Session: session})
+}
+
+// whyNoCode says why there is no code to try: the request is not his, its step is another, or the code is over.
+func (s *Decisions) whyNoCode(ctx context.Context, contact, approvalID string, dead error) error {
+	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
+	switch {
+	case err != nil:
+		return err
+	case c.Approval.Contact != contact:
+		return only(c.Approval.Contact, contact)
+	case c.Approval.State != Matched:
+		return fault.New(fault.Conflict, "fault.approval.state_"+c.Approval.stateKey(), nil)
+	}
+	return dead
 }
 
 // confirm is the yes of a contact who has proven himself: whether he may say it is read in this transaction (T24).

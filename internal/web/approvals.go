@@ -39,7 +39,7 @@ type OwnApprovals interface {
 //	/approvals/{id}            facts and "call yourself"   asked
 //	/approvals/{id}/questions  five questions              asked → checked | flagged
 //	/approvals/{id}/match      the match number            checked → matched | rejected
-//	/approvals/{id}/confirm    what a yes does; the code is sent (repeated check before it, T51)
+//	/approvals/{id}/confirm    what a yes does; the code is sent (a fresh sign-in or repeated check before it, T51)
 //	/approvals/{id}/code       the contact's own code      matched → approved
 //	/approvals/{id}/reject, /wait, and after a fraud /freeze
 //
@@ -57,11 +57,13 @@ type Approvals struct {
 
 // Mount puts the pages on the mux.
 //
-// The repeated check stands before the code is sent. Where the code is typed a session is enough: the code is
-// itself a fresh proof, bound to this session, and a second check by SMS could not even be sent while it lives (T04).
+// Before the code is sent, the contact must have proved himself just now: by the repeated check, or by signing in,
+// so that whoever comes for this alone types one code to get in and one to approve. Where the code is typed a session
+// is enough: the code is itself a fresh proof, bound to this session, and a second check by SMS could not even be sent
+// while it lives (T04).
 func (a Approvals) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	session := func(h httpx.Handler) http.Handler { return a.Kit.Handle(citizens.RequireSession(h)) }
-	stepUp := func(h httpx.Handler) http.Handler { return a.Kit.Handle(citizens.RequireStepUp(h)) }
+	fresh := func(h httpx.Handler) http.Handler { return a.Kit.Handle(citizens.RequireFresh(h)) }
 	mux.Handle("GET /approvals", session(a.list))
 	mux.Handle("GET /approvals/{id}", session(a.show))
 	mux.Handle("GET /approvals/{id}/wait", session(a.wait))
@@ -69,8 +71,8 @@ func (a Approvals) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	mux.Handle("POST /approvals/{id}/questions", session(a.questions))
 	mux.Handle("GET /approvals/{id}/match", session(a.matchForm))
 	mux.Handle("POST /approvals/{id}/match", session(a.match))
-	mux.Handle("GET /approvals/{id}/confirm", stepUp(a.confirmForm))
-	mux.Handle("POST /approvals/{id}/confirm", stepUp(a.confirm))
+	mux.Handle("GET /approvals/{id}/confirm", fresh(a.confirmForm))
+	mux.Handle("POST /approvals/{id}/confirm", fresh(a.confirm))
 	mux.Handle("GET /approvals/{id}/code", session(a.codeForm))
 	mux.Handle("POST /approvals/{id}/code", session(a.code))
 	mux.Handle("GET /approvals/{id}/reject", session(a.rejectForm))
@@ -100,6 +102,20 @@ func (a Approvals) at(w http.ResponseWriter, r *http.Request, step trust.Approva
 		return q, true, nil
 	}
 	return q, false, a.back(w, r, "moved")
+}
+
+// again shows the form of the step once more, if it is still its turn. What a form posts is not looked up first:
+// the service knows whose turn it is.
+func (a Approvals) again(w http.ResponseWriter, r *http.Request, step trust.ApprovalState, page func(q trust.Request) (ui.Page, error)) error {
+	q, ok, err := a.at(w, r, step)
+	if !ok {
+		return err
+	}
+	p, err := page(q)
+	if err != nil {
+		return err
+	}
+	return a.Kit.FormAgain(w, r, p, httpx.Section(contactsHome))
 }
 
 // back leads to the request itself, with a fixed sentence that says why.

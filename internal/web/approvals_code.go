@@ -18,9 +18,8 @@ import (
 // decides whether the field is shown; whether a code is good is for the service to know.
 const codeCookie = "approval-code"
 
-func (a Approvals) rememberCode(w http.ResponseWriter, q trust.Request) {
-	until := q.Now.Add(a.Policy.CodeTTL)
-	a.Kit.SetCookie(w, codeCookie, q.Approval.ID+"."+strconv.FormatInt(until.Unix(), 10), a.Policy.CodeTTL)
+func (a Approvals) rememberCode(w http.ResponseWriter, id string, until time.Time) {
+	a.Kit.SetCookie(w, codeCookie, id+"."+strconv.FormatInt(until.Unix(), 10), a.Policy.CodeTTL)
 }
 
 // codeLeft is how long the code of this request still lives; none was sent when ok is false.
@@ -57,38 +56,34 @@ func (a Approvals) code(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, ok, err := a.at(w, r, trust.Matched)
-	if !ok {
-		return err
-	}
-	left, _ := a.codeLeft(r, q)
 	typed := strings.TrimSpace(form.Get("code"))
 	if typed == "" { // nothing typed is no try
-		return a.codeAgain(w, r, q, left, ui.K("field.code"))
+		return a.codeAgain(w, r, ui.K("field.code"))
 	}
-	v := httpx.VisitorOf(r)
-	err = a.Decisions.Approve(r.Context(), a.Kit.Act(r), v.Account, v.Session, q.Approval.ID, typed)
+	v, id := httpx.VisitorOf(r), r.PathValue("id")
+	err = a.Decisions.Approve(r.Context(), a.Kit.Act(r), v.Account, v.Session, id, typed)
 	switch {
 	case err == nil:
 		a.Kit.ClearCookie(w, codeCookie)
-		return httpx.Redirect(w, r, approvalPath(q.Approval.ID))
+		return httpx.Redirect(w, r, approvalPath(id))
 	case fault.HasKey(err, "fault.code.wrong"):
 		f := fault.Of(err)
-		return a.codeAgain(w, r, q, left, ui.Named(f.Key, f.Args))
+		return a.codeAgain(w, r, ui.Named(f.Key, f.Args))
 	case fault.HasKey(err, "fault.code.dead"), fault.HasKey(err, "fault.code.used"), fault.HasKey(err, "fault.code.spent"), fault.HasKey(err, "fault.code.expired"):
 		a.Kit.ClearCookie(w, codeCookie)
-		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/confirm?why=code_over")
+		return httpx.Redirect(w, r, approvalPath(id)+"/confirm?why=code_over")
 	}
 	return a.settle(w, r, err)
 }
 
-func (a Approvals) codeAgain(w http.ResponseWriter, r *http.Request, q trust.Request, left time.Duration, wrong ui.Text) error {
-	page := a.codePage(r, q, left, ui.Errors{{Field: "code", Text: wrong}})
-	var err error
-	if page.Key, err = a.key(r, q); err != nil {
-		return err
-	}
-	return a.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
+func (a Approvals) codeAgain(w http.ResponseWriter, r *http.Request, wrong ui.Text) error {
+	return a.again(w, r, trust.Matched, func(q trust.Request) (ui.Page, error) {
+		left, _ := a.codeLeft(r, q)
+		page := a.codePage(r, q, left, ui.Errors{{Field: "code", Text: wrong}})
+		var err error
+		page.Key, err = a.key(r, q)
+		return page, err
+	})
 }
 
 func (a Approvals) codePage(r *http.Request, q trust.Request, left time.Duration, errs ui.Errors) ui.ApprovalCode {

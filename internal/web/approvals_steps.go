@@ -25,26 +25,23 @@ func (a Approvals) questions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, ok, err := a.at(w, r, trust.Asked)
-	if !ok {
-		return err
-	}
 	var answers [trust.Questions]trust.Answer
 	for i := range answers {
 		answers[i] = trust.Answer(form.Get("q" + strconv.Itoa(i+1)))
 	}
 	if errs := unanswered(answers); len(errs) > 0 { // all of them at once, and what was answered is kept
-		return a.Kit.FormAgain(w, r, questionsPage(frameOf(q), answers, errs), httpx.Section(contactsHome))
+		return a.again(w, r, trust.Asked, func(q trust.Request) (ui.Page, error) { return questionsPage(frameOf(q), answers, errs), nil })
 	}
-	if err := a.Decisions.Answer(r.Context(), a.Kit.Act(r), httpx.VisitorOf(r).Account, q.Approval.ID, answers); err != nil {
+	id := r.PathValue("id")
+	if err := a.Decisions.Answer(r.Context(), a.Kit.Act(r), httpx.VisitorOf(r).Account, id, answers); err != nil {
 		return a.settle(w, r, err)
 	}
 	for _, one := range answers {
 		if one != trust.Yes {
-			return httpx.Redirect(w, r, approvalPath(q.Approval.ID)) // flagged: the request itself says so
+			return httpx.Redirect(w, r, approvalPath(id)) // flagged: the request itself says so
 		}
 	}
-	return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/match")
+	return httpx.Redirect(w, r, approvalPath(id)+"/match")
 }
 
 func unanswered(answers [trust.Questions]trust.Answer) ui.Errors {
@@ -90,24 +87,20 @@ func (a Approvals) match(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, ok, err := a.at(w, r, trust.Checked)
-	if !ok {
-		return err
-	}
-	typed := form.Get("number")
+	id, typed := r.PathValue("id"), form.Get("number")
 	again := func(text ui.Text) error {
 		errs := ui.Errors{{Field: "number", Text: text}}
-		return a.Kit.FormAgain(w, r, a.matchPage(frameOf(q), typed, errs), httpx.Section(contactsHome))
+		return a.again(w, r, trust.Checked, func(q trust.Request) (ui.Page, error) { return a.matchPage(frameOf(q), typed, errs), nil })
 	}
 	if !twoDigits(typed) { // a slip of the finger must not cost one of the two tries
 		return again(ui.K("approvals.match.two_digits"))
 	}
-	err = a.Decisions.TypeMatch(r.Context(), a.Kit.Act(r), httpx.VisitorOf(r).Account, q.Approval.ID, typed)
+	err = a.Decisions.TypeMatch(r.Context(), a.Kit.Act(r), httpx.VisitorOf(r).Account, id, typed)
 	switch {
 	case err == nil:
-		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/confirm")
+		return httpx.Redirect(w, r, approvalPath(id)+"/confirm")
 	case fault.HasKey(err, "fault.approval.mismatch_rejected"):
-		return httpx.Redirect(w, r, approvalPath(q.Approval.ID))
+		return httpx.Redirect(w, r, approvalPath(id))
 	case fault.HasKey(err, "fault.approval.mismatch"):
 		f := fault.Of(err)
 		return again(ui.Named(f.Key, f.Args))
@@ -153,30 +146,32 @@ func (a Approvals) confirm(w http.ResponseWriter, r *http.Request) error {
 	if _, err := httpx.Form(r); err != nil {
 		return err
 	}
+	v, id := httpx.VisitorOf(r), r.PathValue("id")
+	err := a.Decisions.SendCode(r.Context(), a.Kit.Act(r), v.Account, v.Session, id)
+	switch {
+	case err == nil:
+		a.rememberCode(w, id, a.Kit.Now().Add(a.Policy.CodeTTL))
+		return httpx.Redirect(w, r, approvalPath(id)+"/code")
+	case fault.Is(err, fault.Conflict), fault.HasKey(err, "fault.trust.not_eligible"):
+		return a.settle(w, r, err)
+	}
+	soon := fault.HasKey(err, "fault.code.too_soon")
+	errs, ok := httpx.FormErrors(err, "send")
+	if !ok {
+		return err
+	}
 	q, ok, err := a.at(w, r, trust.Matched)
 	if !ok {
 		return err
 	}
-	v := httpx.VisitorOf(r)
-	err = a.Decisions.SendCode(r.Context(), a.Kit.Act(r), v.Account, v.Session, q.Approval.ID)
-	switch {
-	case err == nil:
-		a.rememberCode(w, q)
-		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/code")
-	case fault.Is(err, fault.Conflict), fault.HasKey(err, "fault.trust.not_eligible"):
-		return a.settle(w, r, err)
+	if _, live := a.codeLeft(r, q); live && soon { // the code he has is still good
+		return httpx.Redirect(w, r, approvalPath(id)+"/code?why=code_soon")
 	}
-	if _, live := a.codeLeft(r, q); live && fault.HasKey(err, "fault.code.too_soon") { // the code he has is still good
-		return httpx.Redirect(w, r, approvalPath(q.Approval.ID)+"/code?why=code_soon")
+	page := confirmPage(q, ui.Notice{}, errs)
+	if page.Key, err = a.key(r, q); err != nil {
+		return err
 	}
-	if errs, ok := httpx.FormErrors(err, "send"); ok {
-		page := confirmPage(q, ui.Notice{}, errs)
-		if page.Key, err = a.key(r, q); err != nil {
-			return err
-		}
-		return a.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
-	}
-	return err
+	return a.Kit.FormAgain(w, r, page, httpx.Section(contactsHome))
 }
 
 func confirmPage(q trust.Request, notice ui.Notice, errs ui.Errors) ui.ApprovalConfirm {

@@ -27,6 +27,17 @@ func (d *decisions) did(words ...string) error {
 	return d.err
 }
 
+// turn refuses who is not asked, and what is not its turn, as the service does.
+func (d *decisions) turn(who, id string, its trust.ApprovalState, words ...string) error {
+	switch {
+	case who != "me" || id != d.q.Approval.ID:
+		return fault.New(fault.NotFound, "fault.not_found", nil)
+	case d.q.Approval.State != its || !d.q.Decidable || !d.q.Now.Before(d.q.Approval.ExpiresAt):
+		return fault.New(fault.Conflict, "fault.approval.over", nil)
+	}
+	return d.did(words...)
+}
+
 func (d *decisions) Request(_ context.Context, contact, id string) (trust.Request, error) {
 	if contact != "me" || id != d.q.Approval.ID {
 		return trust.Request{}, fault.New(fault.NotFound, "fault.not_found", nil)
@@ -39,19 +50,19 @@ func (d *decisions) Answer(_ context.Context, _ effect.Act, who, id string, answ
 	for _, a := range answers {
 		words = append(words, string(a))
 	}
-	return d.did(words...)
+	return d.turn(who, id, trust.Asked, words...)
 }
 
 func (d *decisions) TypeMatch(_ context.Context, _ effect.Act, who, id, typed string) error {
-	return d.did("match", who, id, typed)
+	return d.turn(who, id, trust.Checked, "match", who, id, typed)
 }
 
 func (d *decisions) SendCode(_ context.Context, _ effect.Act, who, session, id string) error {
-	return d.did("send", who, session, id)
+	return d.turn(who, id, trust.Matched, "send", who, session, id)
 }
 
 func (d *decisions) Approve(_ context.Context, _ effect.Act, who, session, id, typed string) error {
-	return d.did("approve", who, session, id, typed)
+	return d.turn(who, id, trust.Matched, "approve", who, session, id, typed)
 }
 
 func (d *decisions) Reject(_ context.Context, _ effect.Act, who, id string, why trust.RejectReason) error {
@@ -221,7 +232,7 @@ func TestForcedBrowsing(t *testing.T) {
 		}
 	}
 	if len(c.says.calls) != 0 {
-		t.Errorf("the service was asked: %v", c.says.calls)
+		t.Errorf("something was done: %v", c.says.calls)
 	}
 	c.says.q = request(trust.Asked, trust.ActionRecovery)
 	if w := c.ask("/approvals/another/questions", forms["/questions"]); w.Code != http.StatusNotFound {

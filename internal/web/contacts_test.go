@@ -77,7 +77,7 @@ func open(t *testing.T) *cabinet {
 		t.Fatal(err)
 	}
 	c := &cabinet{
-		t: t, who: httpx.Visitor{Account: "me", Session: "s1", Name: "Алексей И.", SteppedUp: true}, assets: assets,
+		t: t, who: httpx.Visitor{Account: "me", Session: "s1", Name: "Алексей И.", SteppedUp: true, Fresh: true}, assets: assets,
 		links: &links{standing: trust.Standing{Now: now}}, lists: &lists{}, says: &decisions{}, freezer: &freezer{}, stage: &stage{},
 	}
 	gate := kit.Gate(httpx.Gate{Cookie: "session", SignIn: "/sign-in", StepUp: "/step-up", Look: c})
@@ -386,7 +386,7 @@ func TestGatesOfContacts(t *testing.T) {
 	c := open(t)
 	c.lists.links = everyLink()
 	c.says.q = request(trust.Matched, trust.ActionRecovery)
-	c.who.SteppedUp = false
+	c.who.SteppedUp, c.who.Fresh = false, false
 	for _, path := range []string{home + "/add", home + "/active/remove", "/invitations/i1/accept", "/approvals/a1/confirm"} {
 		c.leads(c.ask(path, nil), "/step-up?next="+url.QueryEscape(path))
 		c.leads(c.ask(path, url.Values{}), "/step-up?next="+url.QueryEscape(path))

@@ -62,9 +62,9 @@ func (p *Passkeys) stepUp(w http.ResponseWriter, r *http.Request, auth session.A
 	return told{Next: orProfile(in.Next)}, nil
 }
 
-// approvalOptions needs the repeated check, as sending the code does (T51).
+// approvalOptions needs a proof of just now, as sending the code does (T51).
 func (p *Passkeys) approvalOptions(_ http.ResponseWriter, r *http.Request, auth session.Auth, _ asked) (any, error) {
-	if !httpx.VisitorOf(r).SteppedUp {
+	if !httpx.VisitorOf(r).Fresh {
 		return nil, fault.New(fault.StepUp, "fault.step_up", nil)
 	}
 	made, err := p.decisions.BeginPasskey(r.Context(), p.kit.Act(r), auth.Account.ID, auth.Session.ID, r.PathValue("id"))

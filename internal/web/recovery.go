@@ -11,6 +11,7 @@ import (
 	"doverie/internal/httpx"
 	"doverie/internal/policy"
 	"doverie/internal/recovery"
+	"doverie/internal/ui"
 )
 
 // Recoveries is the applicant's side of a recovery; recovery.Service has it.
@@ -61,16 +62,16 @@ func (p *Recovery) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	mux.Handle("GET /recovery", p.kit.Handle(p.startForm))
 	mux.Handle("POST /recovery", p.kit.Handle(p.start))
 	mux.Handle("GET /recovery/code", p.kit.Handle(p.step(pathRecoveryCode, p.codeForm)))
-	mux.Handle("POST /recovery/code", p.kit.Handle(p.step(pathRecoveryCode, p.prove)))
-	mux.Handle("POST /recovery/code/resend", p.kit.Handle(p.step(pathRecoveryCode, p.resend)))
+	mux.Handle("POST /recovery/code", p.kit.Handle(p.act(p.prove)))
+	mux.Handle("POST /recovery/code/resend", p.kit.Handle(p.act(p.resend)))
 	mux.Handle("GET /recovery/wait", p.kit.Handle(p.step(pathRecoveryWait, p.wait)))
 	mux.Handle("GET /recovery/events", p.kit.Handle(p.events))
 	mux.Handle("POST /recovery/cancel", p.kit.Handle(p.cancel))
 	mux.Handle("GET /recovery/finish", p.kit.Handle(p.step(pathRecoveryFinish, p.finishForm)))
-	mux.Handle("POST /recovery/finish", p.kit.Handle(p.step(pathRecoveryFinish, p.verify)))
-	mux.Handle("POST /recovery/finish/send", p.kit.Handle(p.step(pathRecoveryFinish, p.sendSecond)))
+	mux.Handle("POST /recovery/finish", p.kit.Handle(p.act(p.verify)))
+	mux.Handle("POST /recovery/finish/send", p.kit.Handle(p.act(p.sendSecond)))
 	mux.Handle("GET /recovery/password", p.kit.Handle(p.step(pathRecoveryPassword, p.passwordForm)))
-	mux.Handle("POST /recovery/password", p.kit.Handle(p.step(pathRecoveryPassword, p.complete)))
+	mux.Handle("POST /recovery/password", p.kit.Handle(p.act(p.complete)))
 	mux.Handle("GET /recovery/done", p.kit.Handle(p.step(pathRecoveryDone, p.done)))
 	mux.Handle("GET /recovery/end", p.kit.Handle(p.step(pathRecoveryEnd, p.end)))
 }
@@ -144,11 +145,30 @@ func (p *Recovery) step(path string, page func(http.ResponseWriter, *http.Reques
 	}
 }
 
+// act is what a form of a step posts to. Nothing is looked up first: the service knows whose turn it is, and
+// refuses whoever is out of turn; where to then, onward and again find out.
+func (p *Recovery) act(do func(w http.ResponseWriter, r *http.Request, browser string) error) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		browser := p.kit.Cookie(r, recoveryCookie)
+		if browser == "" {
+			return httpx.Redirect(w, r, pathRecovery)
+		}
+		return do(w, r, browser)
+	}
+}
+
+// again shows the form of a step once more, if it is still its turn.
+func (p *Recovery) again(w http.ResponseWriter, r *http.Request, path string, page func(here) ui.Page) error {
+	return p.step(path, func(w http.ResponseWriter, r *http.Request, h here) error {
+		return p.kit.FormAgain(w, r, page(h))
+	})(w, r)
+}
+
 // onward sends the reader to the step whose turn it is now, when the error says that the recovery has
-// moved or ended meanwhile: its own page tells what happened. Other errors come back.
+// moved or ended meanwhile, or is none of this browser's: its own page tells what happened. Other errors come back.
 func onward(w http.ResponseWriter, r *http.Request, err error) error {
 	key := fault.Of(err).Key
-	if strings.HasPrefix(key, "fault.recovery.state_") || key == "fault.recovery.codes_used_up" || key == "fault.recovery.guarded_now" {
+	if fault.Is(err, fault.NotFound) || strings.HasPrefix(key, "fault.recovery.state_") || key == "fault.recovery.codes_used_up" || key == "fault.recovery.guarded_now" {
 		return httpx.Redirect(w, r, pathRecovery)
 	}
 	return err

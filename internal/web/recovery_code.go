@@ -14,34 +14,34 @@ func (p *Recovery) codeForm(w http.ResponseWriter, r *http.Request, h here) erro
 	return p.kit.Page(w, r, page)
 }
 
-func (p *Recovery) prove(w http.ResponseWriter, r *http.Request, h here) error {
+func (p *Recovery) prove(w http.ResponseWriter, r *http.Request, browser string) error {
 	form, err := httpx.Form(r)
 	if err != nil {
 		return err
 	}
 	code, snils := form.Get("code"), strings.TrimSpace(form.Get("snils"))
 	if strings.TrimSpace(code) == "" { // an empty field is no attempt
-		return p.kit.FormAgain(w, r, p.codePage(h, snils, emptyCode()))
+		return p.again(w, r, pathRecoveryCode, func(h here) ui.Page { return p.codePage(h, snils, emptyCode()) })
 	}
-	if err := p.of.Prove(r.Context(), p.kit.Act(r), h.browser, code, snils); err != nil {
+	if err := p.of.Prove(r.Context(), p.kit.Act(r), browser, code, snils); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
-			return p.kit.FormAgain(w, r, p.codePage(h, snils, errs))
+			return p.again(w, r, pathRecoveryCode, func(h here) ui.Page { return p.codePage(h, snils, errs) })
 		}
 		return err
 	}
 	return httpx.Redirect(w, r, pathRecovery)
 }
 
-func (p *Recovery) resend(w http.ResponseWriter, r *http.Request, h here) error {
-	if err := p.of.SendCode(r.Context(), p.kit.Act(r), h.browser, p.kit.Cookie(r, deviceCookie)); err != nil {
+func (p *Recovery) resend(w http.ResponseWriter, r *http.Request, browser string) error {
+	if err := p.of.SendCode(r.Context(), p.kit.Act(r), browser, p.kit.Cookie(r, deviceCookie)); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
-			return p.kit.FormAgain(w, r, p.codePage(h, "", errs))
+			return p.again(w, r, pathRecoveryCode, func(h here) ui.Page { return p.codePage(h, "", errs) })
 		}
 		return err
 	}

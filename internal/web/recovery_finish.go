@@ -19,17 +19,17 @@ func (p *Recovery) finishForm(w http.ResponseWriter, r *http.Request, h here) er
 	return p.kit.Page(w, r, page)
 }
 
-func (p *Recovery) sendSecond(w http.ResponseWriter, r *http.Request, h here) error {
+func (p *Recovery) sendSecond(w http.ResponseWriter, r *http.Request, browser string) error {
 	form, err := httpx.Form(r)
 	if err != nil {
 		return err
 	}
-	if err := p.of.SendCode(r.Context(), p.kit.Act(r), h.browser, p.kit.Cookie(r, deviceCookie)); err != nil {
+	if err := p.of.SendCode(r.Context(), p.kit.Act(r), browser, p.kit.Cookie(r, deviceCookie)); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok { // too soon: a code is on its way already
-			return p.kit.FormAgain(w, r, p.finishPage(r.Context(), h, errs))
+			return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, errs) })
 		}
 		return err
 	}
@@ -39,21 +39,21 @@ func (p *Recovery) sendSecond(w http.ResponseWriter, r *http.Request, h here) er
 	return httpx.Redirect(w, r, pathRecoveryFinish+"?sent")
 }
 
-func (p *Recovery) verify(w http.ResponseWriter, r *http.Request, h here) error {
+func (p *Recovery) verify(w http.ResponseWriter, r *http.Request, browser string) error {
 	form, err := httpx.Form(r)
 	if err != nil {
 		return err
 	}
 	code := form.Get("code")
 	if strings.TrimSpace(code) == "" {
-		return p.kit.FormAgain(w, r, p.finishPage(r.Context(), h, emptyCode()))
+		return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, emptyCode()) })
 	}
-	if err := p.of.Verify(r.Context(), p.kit.Act(r), h.browser, code); err != nil {
+	if err := p.of.Verify(r.Context(), p.kit.Act(r), browser, code); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
-			return p.kit.FormAgain(w, r, p.finishPage(r.Context(), h, errs))
+			return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, errs) })
 		}
 		return err
 	}
@@ -77,17 +77,17 @@ func (p *Recovery) passwordForm(w http.ResponseWriter, r *http.Request, h here) 
 	return p.kit.Page(w, r, p.passwordPage(h, nil))
 }
 
-func (p *Recovery) complete(w http.ResponseWriter, r *http.Request, h here) error {
+func (p *Recovery) complete(w http.ResponseWriter, r *http.Request, browser string) error {
 	form, err := httpx.Form(r)
 	if err != nil {
 		return err
 	}
-	if err := p.of.Complete(r.Context(), p.kit.Act(r), h.browser, form.Get("password")); err != nil {
+	if err := p.of.Complete(r.Context(), p.kit.Act(r), browser, form.Get("password")); err != nil {
 		if to := onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "password"); ok {
-			return p.kit.FormAgain(w, r, p.passwordPage(h, asField(errs, "password")))
+			return p.again(w, r, pathRecoveryPassword, func(h here) ui.Page { return p.passwordPage(h, asField(errs, "password")) })
 		}
 		return err
 	}

@@ -21,7 +21,8 @@ import (
 func TestT51_ContactsOpenComputer(t *testing.T) {
 	s := guarded(t)
 	applicant := s.recovering(s.Vera)
-	alexey := s.signedIn(s.Alexey) // signed in, and went away
+	alexey := s.signedIn(s.Alexey)
+	s.Advance(s.Policy.StepUpTTL) // signed in, and went away
 	request := alexey.Request()
 	alexey.Want(alexey.Post(request+"/questions", apptest.Answers(0)...), request)
 	alexey.Want(alexey.Post(request+"/match", "number", applicant.Match()), request)

@@ -74,8 +74,6 @@ func (p pair) recover(w *apptest.World, step func(name string)) {
 	step("waiting page")
 	do("contact: password", contact, "/sign-in/code", "/sign-in", "identifier", p.contact.Phone, "password", apptest.Password)
 	do("contact: sign-in code", contact, "/", "/sign-in/code", "code", code(w, p.contact.Phone, notify.SignInCode))
-	do("contact: password again", contact, "/step-up/code", "/step-up", "password", apptest.Password)
-	do("contact: step-up code", contact, "/", "/step-up/code", "code", code(w, p.contact.Phone, notify.StepUpCode))
 	request := contact.Request()
 	step("contact: list")
 	do("contact: answers", contact, request, request+"/questions", apptest.Answers(0)...)
