@@ -311,7 +311,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 	}
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	switch {
-	case err != nil || u.Host == "" || u.User != nil:
+	case err != nil || u.Hostname() == "" || strings.HasSuffix(u.Host, ":") || u.User != nil:
 		return nil, fmt.Errorf("%q is not an address such as https://id.example.org", text)
 	case u.Path != "" || strings.ContainsAny(text, "?#"):
 		return nil, fmt.Errorf("%q has more than a host: leave the rest out", text)

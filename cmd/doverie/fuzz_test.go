@@ -95,7 +95,7 @@ func FuzzEnvironment(f *testing.F) {
 func FuzzBaseURL(f *testing.F) {
 	for _, text := range []string{
 		"https://id.example.org", "https://id.example.org/", "https://ид.рф", "http://localhost:8080", "http://127.0.0.1", "http://[::1]:1", "https://id.example.org:99999", "https://a@b", "https://", "//x",
-		"https://id.example.org//", "https://id.example.org?", "https://id.example.org#", "HTTPS://ID.example.org", "http://127.1", "http://localhost.evil.test", "https://id.example.org\\@evil.test", "https:opaque",
+		"https://id.example.org//", "https://id.example.org?", "https://id.example.org#", "HTTPS://ID.example.org", "http://127.1", "http://localhost.evil.test", "https://id.example.org\\@evil.test", "https:opaque", "https://:", "https://id.example.org:",
 	} {
 		f.Add(text)
 	}

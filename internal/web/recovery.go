@@ -166,10 +166,14 @@ func (p *Recovery) again(w http.ResponseWriter, r *http.Request, path string, pa
 
 // onward sends the reader to the step whose turn it is now, when the error says that the recovery has
 // moved or ended meanwhile, or is none of this browser's: its own page tells what happened. Other errors come back.
-func onward(w http.ResponseWriter, r *http.Request, err error) error {
+func (p *Recovery) onward(w http.ResponseWriter, r *http.Request, err error) error {
 	key := fault.Of(err).Key
 	if fault.Is(err, fault.NotFound) || strings.HasPrefix(key, "fault.recovery.state_") || key == "fault.recovery.codes_used_up" || key == "fault.recovery.guarded_now" {
-		return httpx.Redirect(w, r, pathRecovery)
+		h, err := p.here(r)
+		if err != nil {
+			return err
+		}
+		return httpx.Redirect(w, r, turn(h.view.State))
 	}
 	return err
 }

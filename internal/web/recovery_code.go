@@ -24,7 +24,7 @@ func (p *Recovery) prove(w http.ResponseWriter, r *http.Request, browser string)
 		return p.again(w, r, pathRecoveryCode, func(h here) ui.Page { return p.codePage(h, snils, emptyCode()) })
 	}
 	if err := p.of.Prove(r.Context(), p.kit.Act(r), browser, code, snils); err != nil {
-		if to := onward(w, r, err); to == nil {
+		if to := p.onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
@@ -37,7 +37,7 @@ func (p *Recovery) prove(w http.ResponseWriter, r *http.Request, browser string)
 
 func (p *Recovery) resend(w http.ResponseWriter, r *http.Request, browser string) error {
 	if err := p.of.SendCode(r.Context(), p.kit.Act(r), browser, p.kit.Cookie(r, deviceCookie)); err != nil {
-		if to := onward(w, r, err); to == nil {
+		if to := p.onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {

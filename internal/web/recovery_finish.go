@@ -25,7 +25,7 @@ func (p *Recovery) sendSecond(w http.ResponseWriter, r *http.Request, browser st
 		return err
 	}
 	if err := p.of.SendCode(r.Context(), p.kit.Act(r), browser, p.kit.Cookie(r, deviceCookie)); err != nil {
-		if to := onward(w, r, err); to == nil {
+		if to := p.onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok { // too soon: a code is on its way already
@@ -49,7 +49,7 @@ func (p *Recovery) verify(w http.ResponseWriter, r *http.Request, browser string
 		return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, emptyCode()) })
 	}
 	if err := p.of.Verify(r.Context(), p.kit.Act(r), browser, code); err != nil {
-		if to := onward(w, r, err); to == nil {
+		if to := p.onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
@@ -83,7 +83,7 @@ func (p *Recovery) complete(w http.ResponseWriter, r *http.Request, browser stri
 		return err
 	}
 	if err := p.of.Complete(r.Context(), p.kit.Act(r), browser, form.Get("password")); err != nil {
-		if to := onward(w, r, err); to == nil {
+		if to := p.onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "password"); ok {
