@@ -173,7 +173,11 @@ func (p *Recovery) onward(w http.ResponseWriter, r *http.Request, err error) err
 		if err != nil {
 			return err
 		}
-		return httpx.Redirect(w, r, turn(h.view.State))
+		to := turn(h.view.State)
+		if strings.HasPrefix(r.URL.Path, to) { // it has just moved again: the dispatcher looks once more
+			to = pathRecovery
+		}
+		return httpx.Redirect(w, r, to)
 	}
 	return err
 }
