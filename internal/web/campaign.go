@@ -37,7 +37,7 @@ type Campaigns struct {
 func (p Campaigns) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	staff := func(h httpx.Handler) http.Handler { return p.Kit.Handle(citizens.RequireSession(p.staff(h))) }
 	stepUp := func(h httpx.Handler) http.Handler {
-		return p.Kit.Handle(citizens.RequireSession(p.staff(citizens.RequireStepUp(h))))
+		return p.Kit.Handle(citizens.RequireStepUp(p.staff(h)))
 	}
 	mux.Handle("GET "+pathOutreach, staff(p.list))
 	mux.Handle("GET "+pathOutreach+"/new", staff(p.newForm))

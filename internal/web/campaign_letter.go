@@ -52,7 +52,7 @@ func (p CampaignLetters) page(r *http.Request, typed url.Values, errs ui.Errors)
 	}
 	page := ui.CampaignLetter{
 		Organisation: one.Org.Name, From: strings.Join(c.Letter.Letterhead, " "), Number: c.Letter.NumberOf(one.N), Date: c.Letter.Date,
-		Path: campaign.LinkPath + token, Opened: !one.OpenedAt.IsZero(), Until: one.ExpiresAt, Errors: errs, Landing: p.Of.Source.Landing,
+		Path: campaign.LinkPath + token, Opened: !one.OpenedAt.IsZero() || errs != nil, Until: one.ExpiresAt, Errors: errs, Landing: p.Of.Source.Landing,
 	}
 	if c.Counted {
 		page.Landing += "?p=" + one.Code

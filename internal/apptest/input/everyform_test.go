@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -54,6 +55,29 @@ var spoilts = []spoilt{
 	{"a value of more than 8 KiB", added("more=" + strings.Repeat("a", 8<<10+1)), 413, words("fault.too_large")},
 }
 
+// spoiltParts are what no form with a file takes.
+func spoiltParts(file string) []spoilt {
+	parts := func(more url.Values) func(*http.Request, string) {
+		return func(r *http.Request, _ string) {
+			text, kind := inParts(more, file)
+			body(r, text)
+			r.Header.Set("Content-Type", kind)
+		}
+	}
+	return []spoilt{
+		{"a form with a file that is not sent in parts", func(*http.Request, string) {}, 400, words("fault.bad_form")},
+		{"parts that end in the middle", func(r *http.Request, good string) {
+			parts(url.Values{"more": {"a"}})(r, good)
+			body(r, "--x\r\nContent-Disposition: form-data; name=\"more\"\r\n\r\nhalf")
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		}, 400, words("fault.bad_form")},
+		{"a NUL byte in a part that is no file", parts(url.Values{"more": {"\x00"}}), 400, words("fault.bad_form")},
+		{"bytes that are not UTF-8 in a part that is no file", parts(url.Values{"more": {"\xff\xfe"}}), 400, words("fault.bad_form")},
+		{"a part of more than 8 KiB that is no file", parts(url.Values{"more": {strings.Repeat("a", 8<<10+1)}}), 413, words("fault.too_large")},
+		{"a file beyond the form's bound (tried: 17 MB)", parts(url.Values{file: {strings.Repeat("a", 17<<20)}}), 413, words("fault.too_large")},
+	}
+}
+
 // strange requests are refused by every form and every button.
 var strange = []spoilt{
 	{"sent from a page of another site", func(r *http.Request, _ string) {
@@ -69,7 +93,10 @@ var unknownIDs = []string{"0198c0de-0000-7000-8000-000000000000", "1", "%27%20OR
 func (p *play) everyForm(f form, c *apptest.Client, path string) {
 	p.t.Helper()
 	all := strange
-	if !f.button {
+	switch {
+	case f.file != "":
+		all = append(slices.Clone(spoiltParts(f.file)), strange...)
+	case !f.button:
 		all = append(slices.Clone(spoilts), strange...)
 	}
 	good := apptest.Form(f.good...)

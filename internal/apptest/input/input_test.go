@@ -128,7 +128,7 @@ func tablesOf(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("\n## Every form\n\nRefused before anything of the form is looked at; nothing is written:\n\n")
 	b.WriteString("| sent | answer | in Russian | in English |\n|---|---|---|---|\n")
-	for _, s := range append(slices.Clone(spoilts), strange...) {
+	for _, s := range slices.Concat(spoilts, spoiltParts("file"), strange) {
 		one := []say{s.says}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(s.what), describe(s.status), said(russian, one), said(english, one))
 	}
@@ -145,6 +145,9 @@ func tablesOf(t *testing.T) string {
 			b.WriteString(", for whoever is signed in")
 		case stepUp:
 			b.WriteString(", after the repeated check")
+		}
+		if f.file != "" {
+			b.WriteString("; sent in parts, with a file")
 		}
 		if f.button {
 			b.WriteString("; a button: nothing of its body is read")

@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"fmt"
 	"html"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -38,6 +40,7 @@ type form struct {
 	what   string   // for people
 	gate   string   // who may post it
 	good   []string // name, value, name, value …: what the tries change
+	file   string   // name of the field that is a file: the form is sent in parts (RFC 7578)
 	button bool     // nothing but a button: what comes in the body is not read
 	scene  scene
 	tries  []try
@@ -188,12 +191,48 @@ func inLanguage(lang string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Accept-Language", lang) }
 }
 
+// encode sends a form with a file in parts; other forms stay as they are.
+func (f form) encode(sent url.Values) func(*http.Request) {
+	return func(r *http.Request) {
+		if f.file == "" {
+			return
+		}
+		text, kind := inParts(sent, f.file)
+		body(r, text)
+		r.Header.Set("Content-Type", kind)
+	}
+}
+
+// inParts writes the fields as parts; the field of that name is a file.
+func inParts(sent url.Values, file string) (text, kind string) {
+	var b strings.Builder
+	w := multipart.NewWriter(&b)
+	for name, values := range sent {
+		for _, value := range values {
+			part, err := w.CreateFormField(name)
+			if name == file {
+				part, err = w.CreateFormFile(name, "C:\\secret\\../../etc/passwd")
+			}
+			if err == nil {
+				_, err = io.WriteString(part, value)
+			}
+			if err != nil {
+				panic(err) // a strings.Builder takes everything
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.String(), w.FormDataContentType()
+}
+
 // post does the try in one language and checks everything but the words.
 func (p *play) post(f form, c *apptest.Client, path string, v try, lang string) (page string) {
 	p.t.Helper()
 	sent := fields(f.good, v.with)
 	before := p.tables()
-	a := c.Do(http.MethodPost, path, sent, inLanguage(lang))
+	a := c.Do(http.MethodPost, path, sent, inLanguage(lang), f.encode(sent))
 	after := p.tables()
 	want := v.status
 	if want == 0 {
