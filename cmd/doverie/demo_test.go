@@ -34,7 +34,7 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	site := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
-	a, err := demoCommand{Data: t.TempDir()}.build(console{ctx: t.Context(), now: time.Now}, site, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	a, err := demoCommand{Data: t.TempDir()}.build(console{ctx: t.Context(), now: time.Now}, site, "", slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

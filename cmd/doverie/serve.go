@@ -133,6 +133,7 @@ type server struct {
 	app     *app.App
 	open    []net.Listener
 	servers []listening
+	also    []func(context.Context) // what else runs until ctx ends
 }
 
 // listening is one address and what answers there.
@@ -190,6 +191,9 @@ func (s *server) run(ctx context.Context) error {
 		})
 	}
 	all.Go(func() { s.app.Run(working) })
+	for _, run := range s.also {
+		all.Go(func() { run(working) })
+	}
 	<-working.Done()
 	s.log.Info("stopping")
 	drained := time.AfterFunc(drainTime, endRequests)

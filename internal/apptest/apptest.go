@@ -177,6 +177,9 @@ func (w *World) AddFamily() Family {
 	}
 }
 
+// Logger writes where the server logs, so that a test can search what others log beside it.
+func (w *World) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.Logs, nil)) }
+
 // Settle does everything that is due: messages arrive, timers run.
 func (w *World) Settle() {
 	w.T.Helper()

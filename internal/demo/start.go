@@ -19,6 +19,8 @@ type Start struct {
 	Clock  *Clock
 	Policy policy.Policy
 	RunDue func(context.Context) (int, error) // does what is due after the clock was set forward
+
+	Waterworks string // address of the other system
 }
 
 // Mount adds the pages.
@@ -29,7 +31,7 @@ func (s Start) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 
 func (s Start) page(w http.ResponseWriter, r *http.Request) error {
 	page := ui.DemoStart{
-		Password: Password, Settling: s.Policy.Settling, Leaving: s.Policy.Leaving, Wait: s.Policy.RecoveryWait, Hold: s.Policy.Hold,
+		Password: Password, Waterworks: s.Waterworks, Settling: s.Policy.Settling, Leaving: s.Policy.Leaving, Wait: s.Policy.RecoveryWait, Hold: s.Policy.Hold,
 		Idle: s.Policy.SessionIdle,
 	}
 	for i, p := range People() {

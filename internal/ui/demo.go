@@ -7,6 +7,7 @@ type DemoStart struct {
 	Principal, Contact DemoPerson
 	People             []DemoPerson
 	Password           string // everybody's
+	Waterworks         string // address of the other system; empty: it is not there
 
 	Settling, Leaving, Wait, Hold, Idle time.Duration
 }

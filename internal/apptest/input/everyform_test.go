@@ -269,6 +269,9 @@ func TestEveryFormIsHere(t *testing.T) {
 var elsewhere = map[string]string{
 	"POST /messages/reports/{carrier}": "signed delivery reports of an SMS gateway, called by machines: see docs/operations.md",
 
+	"POST /logout":  "of the demonstration's other system: its client library judges the token",
+	"POST /signals": "of the demonstration's other system: package waterworks",
+
 	"POST /ssf/streams":         "for programs, JSON; packages attacks and signals",
 	"POST /ssf/status":          "for programs, JSON; packages attacks and signals",
 	"POST /ssf/subjects/add":    "for programs, JSON; packages attacks and signals",
