@@ -15,6 +15,7 @@ type adminCommand struct {
 	Thaw    adminThawCommand    `cmd:"" help:"Lift the freeze of an account, after its person was identified."`
 	Import  adminImportCommand  `cmd:"" help:"Import people whose identity another body has proven: one JSON object a line."`
 	Staff   adminStaffCommand   `cmd:"" name:"campaign-staff" help:"Give an account the right to run information campaigns, or take it."`
+	Numbers adminNumbersCommand `cmd:"" help:"Import reports of changed SIMs and reassigned numbers: one JSON object a line."`
 	Sample  adminSampleCommand  `cmd:"" help:"Print a made-up import file, for trying the import."`
 
 	Client adminClientCommand `cmd:"" help:"Other information systems that sign people in through this one."`

@@ -43,6 +43,7 @@ type fileConfig struct {
 	LogFormat      string         `toml:"log_format" env:"LOG_FORMAT" doc:"text or json, on standard error"`
 	Messages       messagesConfig `toml:"messages" envPrefix:"MESSAGES_"`
 	Operator       operatorConfig `toml:"operator" envPrefix:"OPERATOR_"`
+	Numbers        numbersConfig  `toml:"numbers" envPrefix:"NUMBERS_"`
 	Policy         map[string]any `toml:"policy"`
 }
 
@@ -135,6 +136,7 @@ type config struct {
 	development           bool
 	carriers              app.Carriers
 	lease                 time.Duration
+	numbers               app.Numbers
 	policy                policy.Policy
 
 	operatorListen string
@@ -257,6 +259,12 @@ func (raw fileConfig) check() (c config, problems []error) {
 		lease: raw.Messages.Lease, kitsFolder: strings.TrimSpace(raw.KitsFolder),
 	}
 	c.carriers, problems = raw.Messages.carriers()
+	if raw.Numbers.URL != "" {
+		provider, wrong := raw.Numbers.provider()
+		if problems = append(problems, wrong...); len(wrong) == 0 {
+			c.numbers = provider
+		}
+	}
 	for key, address := range map[string]string{"listen": raw.Listen, "metrics_listen": raw.MetricsListen, "operator.listen": raw.Operator.Listen} {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || key == "listen") {
 			fail(key, "%q is not an address and a port such as 127.0.0.1:8080", address)

@@ -250,7 +250,7 @@ func readSecret(path string) (string, error) {
 	return text, nil
 }
 
-var fieldOfError = regexp.MustCompile(`^(?:smpp|httpsms|smtp): ([A-Za-z0-9]+): (.*)$`)
+var fieldOfError = regexp.MustCompile(`^(?:smpp|httpsms|smtp|numbers): ([A-Za-z0-9]+): (.*)$`)
 
 // renamed are fields that are called otherwise here, or are made of a secret.
 var renamed = map[string]string{

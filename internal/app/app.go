@@ -51,6 +51,7 @@ type Config struct {
 	Hashing        secret.HasherOptions              // zero: the costs of production
 	Channels       map[effect.Channel]notify.Channel // how messages leave; a message without a channel fails and is logged
 	Carriers       Carriers                          // accounts at carriers; a channel of theirs takes the place of that of Channels
+	Numbers        Numbers                           // tells of changed SIMs and reassigned numbers; nil: nobody is asked
 	Lease          time.Duration                     // after it another process takes over what one that died was sending; 0: the jobs' own
 	ShowClock      bool                              // the clock on every page: for a demonstration whose time is set forward
 	Front          Front                             // mounts more pages, such as a demonstration's; may be nil

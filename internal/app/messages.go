@@ -24,13 +24,18 @@ type courier struct {
 	keys    *secret.Keyring
 	policy  policy.Policy
 	budgets budgets
+	numbers numberGuard
 	metrics *metrics
 	now     func() time.Time
 }
 
 // Deliver implements jobs.Deliverer.
 func (c courier) Deliver(ctx context.Context, m jobs.Message) (jobs.Outcome, error) {
-	if err := c.budgets.allow(ctx, m); err != nil {
+	err := c.budgets.allow(ctx, m)
+	if err == nil {
+		err = c.numbers.allow(ctx, m)
+	}
+	if err != nil {
 		if fault.Is(err, fault.Limited) || fault.Is(err, fault.Refused) {
 			return c.done(m, notify.Refused, err)
 		}

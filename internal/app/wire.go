@@ -155,6 +155,9 @@ func (a *App) background(c Config) error {
 			budgets: budgets{store: a.Store, keys: c.Keys, policy: c.Policy, now: c.Now, over: func(budget string) {
 				a.metrics.overBudget.WithLabelValues(budget).Inc()
 			}},
+			numbers: numberGuard{provider: c.Numbers, accounts: a.Accounts, asked: func(answer string) {
+				a.metrics.numbers.WithLabelValues(answer).Inc()
+			}},
 		},
 		Report: func(i jobs.Incident) {
 			a.metrics.incident(i)

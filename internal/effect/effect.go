@@ -167,6 +167,13 @@ type LosePhone struct {
 	Phone   string // E.164; the commit is refused when it is the account's own no longer
 }
 
+// NoteSIM notes that the SIM of the account's number was changed at that time; never an earlier one than is known.
+type NoteSIM struct {
+	Account string
+	Phone   string // E.164; the commit is refused when it is the account's own no longer
+	At      time.Time
+}
+
 // RemoveFactor switches the account's code generator off.
 type RemoveFactor struct{ Account string }
 
@@ -208,6 +215,7 @@ func (ConfirmPhone) effect()  {}
 func (TellSystems) effect()   {}
 func (ChangePhone) effect()   {}
 func (LosePhone) effect()     {}
+func (NoteSIM) effect()       {}
 func (RemoveFactor) effect()  {}
 func (SetQuorum) effect()     {}
 func (CloseAccount) effect()  {}

@@ -24,7 +24,9 @@ const (
 // Notices about a person's own account.
 const (
 	AccountRegistered Kind = "account.registered"
-	AccountPhoneTaken Kind = "account.phone_taken" // to the e-mail of the number's former owner
+	AccountPhoneTaken Kind = "account.phone_taken"      // to the e-mail of the number's former owner
+	AccountReassigned Kind = "account.phone_reassigned" // to the e-mail: the number is somebody else's, an operator says
+	AccountSIMChanged Kind = "account.sim_changed"      // to the e-mail: the phone itself may be in a thief's hands
 	AccountConfirmed  Kind = "account.confirmed"
 	AccountFrozen     Kind = "account.frozen"
 	AccountThawed     Kind = "account.thawed"
@@ -164,6 +166,8 @@ var registry = map[Kind]Spec{
 
 	AccountRegistered: own(neverStops),
 	AccountPhoneTaken: {Channels: only(effect.Email, effect.Push), stop: mayStop, question: "number"},
+	AccountReassigned: {Channels: only(effect.Email, effect.Push), stop: mayStop, question: "number"},
+	AccountSIMChanged: {Channels: only(effect.Email, effect.Push), stop: mayStop, button: "safety"},
 	AccountConfirmed:  own(neverStops),
 	AccountFrozen:     own(neverStops),
 	AccountThawed:     own(mayStop),

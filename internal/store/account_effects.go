@@ -48,6 +48,9 @@ func applyAccountEffect(ctx context.Context, tx *Tx, now time.Time, e effect.Eff
 	case effect.LosePhone:
 		return judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET phone_current = FALSE, phone_lost_at = $1, version = version + 1
 			WHERE id = $2 AND phone = $3 AND phone_current`, Micros(now), e.Account, e.Phone)
+	case effect.NoteSIM:
+		return judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET sim_changed_at = $1, version = version + 1
+			WHERE id = $2 AND phone = $3 AND phone_current AND (sim_changed_at IS NULL OR sim_changed_at < $1)`, Micros(e.At), e.Account, e.Phone)
 	case effect.RemoveFactor:
 		return removeFactor(ctx, tx, now, e.Account)
 	case effect.SetQuorum:

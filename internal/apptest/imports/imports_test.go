@@ -25,6 +25,7 @@ var law = map[string]struct {
 	"secret":    {[]string{"fault"}, "cryptography is judged on its own"},
 	"audit":     {[]string{"effect", "fault"}, "a verifier must run without the server; effects are data"},
 	"ratelimit": {[]string{"fault"}, "pure decision"},
+	"numbers":   {nil, "a question to a provider knows nothing of accounts"},
 	"i18n":      {nil, "words only"},
 	"account":   {[]string{"effect", "fault", "policy", "secret"}, "a person's record knows no session and no contact"},
 	"session":   {[]string{"account", "effect", "fault", "policy", "secret"}, "a session is of an account, and of nothing else"},
