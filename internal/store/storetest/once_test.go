@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"doverie/internal/account"
+	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
@@ -43,6 +44,8 @@ func TestFiftyUsesOneSuccess(t *testing.T) {
 		"stop code of a notice":         onceStopCode,
 		"first code of two recoveries":  onceTwoRecoveries,
 		"link to an e-mail, two of one": onceTwoEmailLinks,
+		"code of a new phone":           onceNewPhone,
+		"challenge of a passkey":        onceChallenge,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,4 +260,30 @@ func onceStopCode(t *testing.T, _ *storetest.People, w *world) once {
 	return once{func(int) error {
 		return w.stops().Stop(t.Context(), person, s.vera.Phone, code, true)
 	}, w.events("account.frozen"), true}
+}
+
+func onceNewPhone(t *testing.T, _ *storetest.People, w *world) once {
+	vera := w.Add(t, 1, storetest.Person{Given: "Вера"})
+	phones := w.phones()
+	id, err := phones.Start(t.Context(), person, vera.ID, "hers", typedPhone)
+	w.must(err)
+	w.must(phones.SendCode(t.Context(), person, vera.ID, id))
+	code := w.code(vera.ID, "change_phone.code")
+	return once{func(int) error {
+		return phones.Enter(t.Context(), person, vera.ID, "hers", id, code)
+	}, w.events("action.done"), false}
+}
+
+func onceChallenge(t *testing.T, _ *storetest.People, w *world) once {
+	vera := w.Add(t, 1, storetest.Person{Given: "Вера"})
+	apply := func(effects ...effect.Effect) error {
+		return w.Apply(t.Context(), person, w.Clock.Now(), w.p.Version, effects)
+	}
+	w.must(apply(effect.IssueChallenge{
+		ID: "challenge", Purpose: "approval", Bound: "request in a session", Account: vera.ID, Sealed: []byte("sealed"), ExpiresAt: w.Clock.Now().Add(time.Minute),
+	}))
+	return once{func(int) error {
+		return apply(effect.UseChallenge{ID: "challenge", Purpose: "approval", Bound: "request in a session"},
+			effect.Record{Kind: "approval.approved", Object: "approval:x", Subjects: []string{vera.ID}})
+	}, w.events("approval.approved"), false}
 }
