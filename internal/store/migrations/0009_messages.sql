@@ -41,3 +41,7 @@ CREATE TABLE stray_receipts (
     CONSTRAINT stray_receipts_state CHECK (state IN ('underway', 'arrived', 'timed_out', 'lost', 'uncertain'))
 );
 CREATE INDEX stray_receipts_at ON stray_receipts (at);
+
+-- What came too late, and what a process that died has claimed, is looked for with every claim.
+CREATE INDEX outbox_late ON outbox (not_after) WHERE done_at IS NULL AND not_after IS NOT NULL;
+CREATE INDEX outbox_leased ON outbox (lease_until) WHERE lease_until IS NOT NULL;
