@@ -184,7 +184,7 @@ func TestT37_CrossSiteRequests(t *testing.T) {
 	before, n := s.fingerprint(), 0
 	for _, pattern := range all {
 		method, _ := at(pattern, "x")
-		if method == http.MethodGet {
+		if method == http.MethodGet || strings.Contains(pattern, "/messages/reports/") { // for machines: signed, without cookies
 			continue
 		}
 		for _, id := range ids {
