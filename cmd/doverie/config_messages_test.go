@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -142,5 +144,30 @@ func TestCarrierErrorsNameTheirKey(t *testing.T) {
 		case strings.Contains(err.Error(), "secret77"), strings.Contains(err.Error(), "longer-than"), strings.Contains(err.Error(), "0123456789abcdef"):
 			t.Errorf("the error repeats a secret: %v", err)
 		}
+	}
+}
+
+// TestTheExampleOfTheCarriersIsGood reads the configuration that docs/operations.md shows.
+func TestTheExampleOfTheCarriersIsGood(t *testing.T) {
+	content, err := os.ReadFile(operations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(content), "## Message channels")
+	_, rest, begun := strings.Cut(rest, "```toml\n")
+	example, _, ended := strings.Cut(rest, "```")
+	if !found || !begun || !ended {
+		t.Fatal("the document has no example")
+	}
+	secret := write(t, "secret", "eight-88", 0o600)
+	signing := write(t, "signing", "0123456789abcdef", 0o600)
+	example = strings.ReplaceAll(example, "/etc/doverie/gateway.reports", signing)
+	example = regexp.MustCompile(`/etc/doverie/[a-z.]+`).ReplaceAllString(example, secret)
+	c, err := readConfig(write(t, "doverie.toml", complete(t)+example, 0o600), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.carriers.SMPP)+len(c.carriers.HTTP)+len(c.carriers.SMTP) != 3 || c.numbers == nil || len(c.carriers.Kinds) != 1 {
+		t.Errorf("read %+v", c.carriers)
 	}
 }

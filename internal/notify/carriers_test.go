@@ -100,3 +100,31 @@ func TestT18_OnlyServedNumbers(t *testing.T) {
 		t.Error("no carrier was taken")
 	}
 }
+
+// TestByKindSendsEachKindItsWay, also when a decision names the event instead of the message that tells of it.
+func TestByKindSendsEachKindItsWay(t *testing.T) {
+	common, own := &script{ends: []Outcome{Accepted}}, &script{ends: []Outcome{Accepted}}
+	c, err := ByKind(common, map[Kind]Channel{RegisterCode: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []Kind{RegisterCode, "registration.code", SignInCode, "no.such.kind"} {
+		if _, err := c.Deliver(t.Context(), Letter{Kind: kind}); err != nil {
+			t.Error(err)
+		}
+	}
+	if own.calls != 2 || common.calls != 2 {
+		t.Errorf("its own carrier was asked %d times, the common one %d times", own.calls, common.calls)
+	}
+	if same, err := ByKind(common, nil); err != nil || same != Channel(common) {
+		t.Errorf("nothing of its own: %v, %v", same, err)
+	}
+	for _, wrong := range []func() (Channel, error){
+		func() (Channel, error) { return ByKind(nil, nil) },
+		func() (Channel, error) { return ByKind(common, map[Kind]Channel{RegisterCode: nil}) },
+	} {
+		if _, err := wrong(); err == nil {
+			t.Error("a missing carrier was accepted")
+		}
+	}
+}
