@@ -95,7 +95,7 @@ func fuzzKey(f *testing.F) (jose.JSONWebKey, string) {
 	return key, string(set)
 }
 
-func fuzzSign(f *testing.F, key jose.JSONWebKey, o *jose.SignerOptions, claims string) string {
+func fuzzSign(f testing.TB, key jose.JSONWebKey, o *jose.SignerOptions, claims string) string {
 	f.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key.Key}, o)
 	if err != nil {
@@ -138,7 +138,7 @@ func FuzzAssertion(f *testing.F) {
 		if _, _, wrong := checkAssertion(text, c, "https://id.test", fuzzNow, time.Minute); wrong == nil && !sameSigned(text, token) {
 			t.Fatalf("taken: %q", text)
 		}
-		jti, until, wrong := checkAssertion(fuzzSign(f, key, nil, claims), c, "https://id.test", fuzzNow, time.Minute)
+		jti, until, wrong := checkAssertion(fuzzSign(t, key, nil, claims), c, "https://id.test", fuzzNow, time.Minute)
 		if wrong != nil {
 			return
 		}
@@ -168,7 +168,7 @@ func FuzzProof(f *testing.F) {
 			t.Fatalf("taken: %q", text)
 		}
 		signed := ours
-		signed.Headers = []string{fuzzSign(f, key, o, claims)}
+		signed.Headers = []string{fuzzSign(t, key, o, claims)}
 		jkt, _, jti, wrong := parseProof(signed, "", fuzzNow, time.Minute)
 		if wrong != nil {
 			return
