@@ -71,6 +71,7 @@ func (a *actor) twins() {
 				err = a.recovery.Verify(ctx, from[i], b, "123456")
 			}
 			v, errView := a.recovery.View(a.ctx, b)
+			v.ID = "" // each has its own, and no page shows it
 			told[i], statements[i] = answer(err)+fmt.Sprintf(" %+v ", v)+answer(errView), stats.Statements()
 		}
 		if told[0] != told[1] || statements[0] != statements[1] {
