@@ -36,7 +36,6 @@ type reader struct {
 	w      *apptest.World
 	centre *smsc.Centre
 	texts  *notify.Texts
-	read   map[string]int // messages of a phone that were looked at
 }
 
 // messages are the whole messages of a phone, oldest first. A concatenated one is joined by its reference (3GPP TS
@@ -172,7 +171,7 @@ func world(t *testing.T) (*reader, *mailserver.Server, *gateway) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &reader{t: t, w: w, centre: centre, texts: texts, read: map[string]int{}}, mail, spare
+	return &reader{t: t, w: w, centre: centre, texts: texts}, mail, spare
 }
 
 // TestTheStoryWithRealCarriers is B1 of the messages: a whole recovery with a contact, every SMS through an SMS centre and every
