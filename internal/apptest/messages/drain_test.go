@@ -105,7 +105,7 @@ func drain(t *testing.T, processes, total int) float64 {
 
 // TestProcessesShareAQueue is B3 of the messages: nothing is claimed twice at once, the order of a phone is kept.
 func TestProcessesShareAQueue(t *testing.T) {
-	alone := drain(t, 1, *howMany)
+	alone := drain(t, 1, *howMany/4) // its speed is wanted, not its patience
 	together := drain(t, 4, *howMany)
-	t.Logf("%d messages: one process %.0f a second, four processes %.0f a second (%.1f times)", *howMany, alone, together, together/alone)
+	t.Logf("%d messages (a quarter of them for one): one process %.0f a second, four processes %.0f a second (%.1f times)", *howMany, alone, together, together/alone)
 }

@@ -158,7 +158,7 @@ func world(t *testing.T) (*reader, *mailserver.Server, *gateway) {
 				Secrets: [][]byte{reportSecret}, IDPath: "id", StatePath: "state", States: map[string]notify.State{"done": notify.Arrived, "gone": notify.Lost},
 			},
 		}},
-		SMTP:  []smtp.Config{{Name: "mail", Address: mail.Address, CAFile: mail.CA, ServerName: "mail.test", From: "no-reply@doverie.example"}},
+		SMTP:  []smtp.Config{{Name: "mail", Address: mail.Address, CAFile: mail.CA, From: "no-reply@doverie.example"}},
 		SMS:   []string{"main", "spare"},
 		Email: []string{"mail"},
 		Kinds: map[notify.Kind][]string{notify.RegisterCode: {"spare", "main"}},
@@ -257,7 +257,7 @@ func TestTheStoryWithRealCarriers(t *testing.T) {
 				t.Errorf("no letter %q to %s", subject, who)
 				continue
 			}
-			if m := letters[i]; !strings.Contains(m.Text, "Здравствуйте") || !strings.Contains(m.HTML, "<html") || m.Header.Get("List-Unsubscribe") != "" {
+			if m := letters[i]; !strings.Contains(m.Text, printer.T("message.mail.never")) || !strings.Contains(m.HTML, printer.T("message.mail.greeting")) || !strings.Contains(m.HTML, "<html") || m.Header.Get("List-Unsubscribe") != "" {
 				t.Errorf("the letter %q: %q", subject, m.Text)
 			}
 		}
