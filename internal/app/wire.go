@@ -228,7 +228,7 @@ func (a *App) mount(c Config) {
 	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Protect, a.Recoveries, c.Policy, c.Now)
 	stepUp := web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now)
 	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, a.Protect, c.Policy, c.Now)
-	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String(), a.Campaigns, c.Log)
+	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String(), a.Campaigns, a.Campaigns.Source, c.Log)
 	provider := &endpoint.Endpoints{
 		Kit: a.Kit, Provider: a.Systems, Sessions: a.Sessions, Log: c.Log, SignIn: web.SignInPath, StepUp: web.StepUpPath, Backchannel: true,
 	}

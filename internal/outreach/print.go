@@ -198,7 +198,9 @@ func (m *maker) largePrint() []*sheet.Sheet {
 			f.paragraph(sheet.Style{Size: size, Lead: 1.4, Color: ink}, m.say(id), 5)
 		}
 	}
-	f.paragraph(sheet.Style{Size: size * 0.8, Lead: 1.4, Color: quiet}, m.labels.From+" "+m.org.Name, 0)
+	if m.org.Name != "" {
+		f.paragraph(sheet.Style{Size: size * 0.8, Lead: 1.4, Color: quiet}, m.labels.From+" "+m.org.Name, 0)
+	}
 	return f.sheets
 }
 

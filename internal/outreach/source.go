@@ -36,6 +36,7 @@ type Source struct {
 	Forms      map[string][]string `toml:"forms"`  // kind of published text → statements it must contain
 
 	sharedOnce sync.Once
+	large      largePrint
 	shared     []File // pictures that are the same for every organisation
 	sharedQR   []File // those with a QR code, without a placement code
 	sharedBase sheetBase

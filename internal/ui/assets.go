@@ -7,6 +7,8 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"image"
+	"image/png"
 	"net/http"
 	"path"
 	"strconv"
@@ -28,6 +30,7 @@ type Assets struct {
 
 type asset struct {
 	contentType string
+	size        image.Config // of a picture
 	plain       []byte
 	zipped      []byte // nil when compression gains nothing
 }
@@ -84,6 +87,11 @@ func (a *Assets) add(name string) error {
 	sum := sha256.Sum256(data)
 	url := AssetPrefix + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 	one := asset{contentType: kind, plain: data}
+	if ext == ".png" {
+		if one.size, err = png.DecodeConfig(bytes.NewReader(data)); err != nil {
+			return fmt.Errorf("ui: %s: %w", name, err)
+		}
+	}
 	if ext != ".woff2" && ext != ".png" {
 		var buf bytes.Buffer
 		z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
@@ -111,6 +119,20 @@ func (a *Assets) URL(name string) (string, error) {
 		return url, nil
 	}
 	return "", fmt.Errorf("there is no asset %q", name)
+}
+
+// Screen is a picture of one of our own screens, with its size, so that a page does not jump when it comes.
+type Screen struct {
+	URL           string
+	Width, Height int
+	Alt           Text
+}
+
+// Screen finds the picture of a screen in a language; the journeys make them.
+func (a *Assets) Screen(name, lang string, alt Text) (Screen, error) {
+	url, err := a.URL("screen-" + name + "-" + lang + ".png")
+	size := a.byURL[url].size
+	return Screen{URL: url, Width: size.Width, Height: size.Height, Alt: alt}, err
 }
 
 // Content is the uncompressed file at the address, nil when there is none.

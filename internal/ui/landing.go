@@ -40,7 +40,9 @@ func (Help) Title() Text { return K("home.help.title") }
 // LandingContact explains the trusted contact: to whom, how, and what nobody will ever ask.
 type LandingContact struct {
 	Site         string // "https://…", without a slash at the end
-	PrincipalAge int    // full years
+	Parts        []LandingPart
+	Large        bool // shown in large letters
+	PrincipalAge int  // full years
 	ContactAge   int
 	MaxContacts  int
 	Invitation   time.Duration
@@ -49,6 +51,13 @@ type LandingContact struct {
 	Lock         time.Duration
 	Leaving      time.Duration
 	Hold         time.Duration
+}
+
+// LandingPart is a heading of the campaign's checked text with its statements.
+type LandingPart struct {
+	Title      Text
+	Statements []Text
+	Steps      bool
 }
 
 // Template is the page's file.

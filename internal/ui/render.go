@@ -152,6 +152,7 @@ func functions(p *i18n.Printer, assets *Assets, icons map[string]template.HTML) 
 		"phone":        i18n.Phone,
 		"iso":          func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"asset":        assets.URL,
+		"screen":       func(name, alt string) (Screen, error) { return assets.Screen(name, p.Lang(), K(alt)) },
 		"otherlang":    otherLanguage,
 		"notice":       func(tone Tone, text Text) Notice { return Notice{Tone: tone, Text: text} },
 		"badge":        func(tone Tone, text Text) Badge { return Badge{Tone: tone, Text: text} },

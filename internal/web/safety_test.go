@@ -17,6 +17,7 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
+	"doverie/internal/outreach"
 	"doverie/internal/policy"
 	"doverie/internal/recovery"
 	"doverie/internal/trust"
@@ -98,13 +99,22 @@ type nobodyCounts struct{}
 
 func (nobodyCounts) Visit(context.Context, string) error { return errors.New("no database") }
 
+func checkedText(t *testing.T) *outreach.Source {
+	t.Helper()
+	text, err := outreach.LoadSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func newSafetySite(t *testing.T, f *fakeSafety, who httpx.Visitor) *site {
 	t.Helper()
 	s := newSite(t, who)
 	p := NewSafety(s.kit, f, f, f, policy.Default(), slog.New(slog.DiscardHandler))
 	p.every = time.Millisecond
 	p.Mount(s.mux, s.gate)
-	landing := NewLanding(s.kit, policy.Default(), "https://doverie.test/", nobodyCounts{}, slog.New(slog.DiscardHandler))
+	landing := NewLanding(s.kit, policy.Default(), "https://doverie.test/", nobodyCounts{}, checkedText(t), slog.New(slog.DiscardHandler))
 	landing.Mount(s.mux, s.gate)
 	landing.MountHome(s.mux, s.gate)
 	return s

@@ -65,6 +65,12 @@ func program(t testing.TB) string {
 	return ""
 }
 
+// Program is the Chromium that the tests use.
+func Program(t testing.TB) string {
+	t.Helper()
+	return program(t)
+}
+
 // browserContext returns the shared browser, started on first use.
 func browserContext(t testing.TB) context.Context {
 	t.Helper()
@@ -308,6 +314,12 @@ func (p *Page) Exists(selector string) bool {
 	return value[bool](p, fmt.Sprintf(`document.querySelector(%q) !== null`, selector))
 }
 
+// Count tells how many elements of that selector the page has.
+func (p *Page) Count(selector string) int {
+	p.t.Helper()
+	return value[int](p, fmt.Sprintf(`document.querySelectorAll(%q).length`, selector))
+}
+
 // TextOf is the text of the first element of that selector; "" when there is none.
 func (p *Page) TextOf(selector string) string {
 	p.t.Helper()
@@ -477,6 +489,36 @@ func (p *Page) shot(width int64) []byte {
 		return nil
 	}
 	return picture
+}
+
+// Crop saves the upper part of an element, at most so many pixels high, as a PNG of few colours; the window is width wide.
+func (p *Page) Crop(file, selector string, width, most int64) {
+	p.t.Helper()
+	picture := p.shot(width)
+	box := value[[]float64](p, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect();
+		return [r.left + scrollX, r.top + scrollY, r.width, r.height] })()`, selector))
+	p.run("viewport", chromedp.EmulateViewport(p.o.Width, 900))
+	whole, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		p.failf("screenshot: %v", err)
+	}
+	x, y := int(box[0]), int(box[1])
+	part := image.NewRGBA(image.Rect(0, 0, int(box[2]), int(min(box[3], float64(most)))))
+	for py := range part.Rect.Dy() {
+		for px := range part.Rect.Dx() {
+			part.Set(px, py, whole.At(x+px, y+py))
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, part); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, flat(b.Bytes()), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // Shot saves the page as a PNG of that width. A page that is wider than its window is a failure.

@@ -107,7 +107,7 @@ var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z2-7]{26}|\?.*$`)
 // inspect checks a page that has come: weight, accessibility, width.
 func (a *actor) inspect(p *browser.Page) {
 	a.s.t.Helper()
-	if w := p.Weight(); w > maxPage {
+	if w := p.Weight(); w > a.mayWeigh(p.Path()) {
 		a.s.t.Errorf("%s weighs %d bytes", p.Path(), w)
 	}
 	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]"))
@@ -131,6 +131,7 @@ func (a *actor) inspect(p *browser.Page) {
 // picture saves a picture for the documents, of a phone's width, from the Russian walk with scripts.
 func (a *actor) picture(name string) {
 	a.s.t.Helper()
+	a.screen(name)
 	if !*pictures || !a.s.way.script {
 		return
 	}
@@ -183,6 +184,7 @@ func (a *actor) appoint(name, phone string) {
 	a.At("/settings/safety/login")
 	a.Press(`main a[href="/settings/safety/trusted-contacts"]`)
 	a.At("/settings/safety/trusted-contacts")
+	a.screen("contacts-add")
 	a.Press(`main a[href="/settings/safety/trusted-contacts/add"]`)
 	a.stepUp()
 	a.At("/settings/safety/trusted-contacts/add")
