@@ -32,7 +32,9 @@ const memoryBound = 400 << 20
 func TestACrowdSignsIn(t *testing.T) {
 	w := apptest.New(t, "postgres", apptest.Options{
 		Quiet: true, Hashing: secret.HasherOptions{Params: secret.DefaultParams()},
-		Policy: func(p *policy.Policy) { p.SignInsPerArea = 10 * crowd }, // they all come from one machine here
+		Policy: func(p *policy.Policy) { // they all come from one machine here, and have neighbouring numbers
+			p.SignInsPerArea, p.SMSCodesArea, p.SMSCodesRange = 10*crowd, 10*crowd, 10*crowd
+		},
 	})
 	people := make([]account.Account, crowd)
 	clients := make([]*apptest.Client, crowd)

@@ -74,6 +74,8 @@ development = true
 [policy]
 recoveries_per_area_hour = 100000
 sign_ins_per_area_hour = 100000
+sms_codes_per_area_hour = 1000000
+sms_codes_per_range_hour = 1000000
 `, n.address, n.url, dsn, filepath.Join(dir, "key")))
 	if out, err := exec.Command(program, "migrate", "-config", n.config).CombinedOutput(); err != nil {
 		t.Fatalf("migrate: %v: %s", err, out)
