@@ -41,7 +41,7 @@ func TestPagesOfDelivery(t *testing.T) {
 			p.Go("/sign-in")
 			p.Fill("identifier", vera.Phone)
 			p.Fill("password", apptest.Password)
-			p.Press("main form button")
+			p.Press(`main form[method=post] button.button:not(.secondary):not(.danger):not(.link)`)
 			p.At("/sign-in/code")
 			p.See(say.T("delivery.waiting"))
 			look("waiting")
