@@ -140,6 +140,9 @@ func (cmd demoCommand) build(c console, site *url.URL, other string, log *slog.L
 	if err := demo.Seed(c.ctx, a.Accounts); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
+	if err := demo.Employ(c.ctx, a.Staff); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	return a, nil
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"net/http"
 	"sort"
 	"time"
@@ -86,7 +87,11 @@ func (a *App) samples(lang string) []console.Message {
 			if !spec.Allows(channel) {
 				continue
 			}
-			text, err := a.letters.Render(kind, channel, lang, made)
+			args := maps.Clone(made)
+			if !spec.HasCode() {
+				delete(args, "code")
+			}
+			text, err := a.letters.Render(kind, channel, lang, args)
 			if err != nil {
 				continue // a kind whose arguments are not among those made up
 			}

@@ -180,7 +180,10 @@ func (c *Console) firstPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		errs, ok := httpx.FormErrors(err, "code")
 		offer, again := c.Staff.Again(r.Context(), token, form.Get("offer"))
-		if !ok || again != nil {
+		if again != nil {
+			return httpx.Redirect(w, r, enrolPath) // the one-time code is over
+		}
+		if !ok {
 			return err
 		}
 		return c.firstKeyPage(w, r, offer, errs)

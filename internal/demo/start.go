@@ -10,6 +10,7 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/policy"
+	"doverie/internal/secret"
 	"doverie/internal/ui"
 )
 
@@ -47,6 +48,11 @@ func (s Start) page(w http.ResponseWriter, r *http.Request) error {
 		case 1:
 			page.Contact = shown
 		}
+	}
+	for _, e := range Employees() {
+		page.Employees = append(page.Employees, ui.DemoEmployee{
+			Name: e.Name, Login: e.Login, Role: ui.K("operator.role." + string(e.Role)), Code: secret.TOTPCode(e.key(), s.Clock.Now()),
+		})
 	}
 	return s.Kit.Page(w, r, page)
 }

@@ -306,8 +306,13 @@ func (s *Staff) OfferTOTP(ctx context.Context, token string) (Offer, error) {
 	if err != nil {
 		return Offer{}, err
 	}
-	key := secret.TOTPKey()
-	return s.offer(e.Operator, key), nil
+	return s.offer(e.Operator, secret.TOTPKey()), nil
+}
+
+// OfferKey is OfferTOTP with a key that somebody else made: a demonstration's, which shows its codes on a page.
+func (s *Staff) OfferKey(ctx context.Context, token string, key []byte) (Offer, error) {
+	e, err := s.enrolment(ctx, token, s.Now())
+	return s.offer(e.Operator, key), err
 }
 
 func (s *Staff) offer(o Operator, key []byte) Offer {

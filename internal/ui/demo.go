@@ -8,6 +8,7 @@ type DemoStart struct {
 	People             []DemoPerson
 	Password           string // everybody's
 	Waterworks         string // address of the other system; empty: it is not there
+	Employees          []DemoEmployee
 
 	Settling, Leaving, Wait, Hold, Idle time.Duration
 }
@@ -25,6 +26,13 @@ type DemoPerson struct {
 	Role                Text
 	Phone, SNILS, Email string // as they are shown
 	Href                string // the person's phone
+}
+
+// DemoEmployee is somebody who works at the service desk, with what he signs in by.
+type DemoEmployee struct {
+	Name, Login string
+	Role        Text
+	Code        string // of his code generator at this moment
 }
 
 // DemoPhones is every phone and mailbox on one page.
