@@ -17,10 +17,10 @@ var wills = map[desk.Kind]int{
 	desk.Confirm: 2, desk.Name: 2, desk.Phone: 4, desk.Thaw: 2, desk.Unlock: 2, desk.EndLink: 4, desk.Recover: 5,
 }
 
-func will(kind desk.Kind) []ui.Text {
+func (c *Console) will(kind desk.Kind) []ui.Text {
 	var out []ui.Text
 	for n := range wills[kind] {
-		out = append(out, ui.K("operator.will."+string(kind)+"."+string(rune('1'+n))))
+		out = append(out, ui.K("operator.will."+string(kind)+"."+string(rune('1'+n)), "Life", c.Policy.TempPassword, "Hold", c.Policy.Hold))
 	}
 	return out
 }
@@ -53,7 +53,7 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 	page := ui.Desk{
 		Heading: ui.K("operator.act." + string(kind)), Lead: ui.K("operator.act.for", "Name", v.Account.FullName()), Errors: errs,
 		Back:   ui.NavLink{Text: ui.Plain(v.Account.FullName()), Href: path},
-		Blocks: []ui.DeskBlock{{Heading: ui.K("operator.act.will"), Will: will(kind)}},
+		Blocks: []ui.DeskBlock{{Heading: ui.K("operator.act.will"), Will: c.will(kind)}},
 	}
 	form := ui.DeskForm{Action: path + "/acts/" + string(kind), Button: ui.K("operator.act." + string(kind) + ".do"), Cancel: ui.NavLink{Text: ui.K("common.cancel"), Href: path}}
 	if desk.Needs(kind, v.Circle) {
@@ -230,7 +230,7 @@ func (c *Console) proposalPage(w http.ResponseWriter, r *http.Request, who desk.
 		page.Back = ui.NavLink{Text: ui.Plain(p.Account.FullName()), Href: casePath(p.Case.ID)}
 	}
 	if p.Act.State == desk.Proposed {
-		page.Blocks = append(page.Blocks, ui.DeskBlock{Heading: ui.K("operator.act.will"), Will: will(p.Act.Kind)})
+		page.Blocks = append(page.Blocks, ui.DeskBlock{Heading: ui.K("operator.act.will"), Will: c.will(p.Act.Kind)})
 		page.Blocks = append(page.Blocks, c.person(p.View)...)
 	}
 	page.Blocks = append(page.Blocks, c.moves(p, mine, errs)...)

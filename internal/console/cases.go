@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"time"
 
 	"doverie/internal/account"
 	"doverie/internal/desk"
@@ -152,7 +153,7 @@ func (c *Console) person(v desk.View) []ui.DeskBlock {
 	a := v.Account
 	born := ui.K("operator.unknown")
 	if !a.BirthDate.IsZero() {
-		born = ui.Plain(a.BirthDate.String())
+		born = ui.DateOf(time.Date(a.BirthDate.Year, a.BirthDate.Month, a.BirthDate.Day, 12, 0, 0, 0, time.UTC)) // noon: the same day in every zone of the rules
 	}
 	snils := ui.K("operator.unknown")
 	if a.SNILS != "" {
@@ -236,7 +237,7 @@ func (c *Console) offered(v desk.View) ui.DeskBlock {
 		if !possible(kind, v) {
 			continue
 		}
-		card := ui.SectionCard{Icon: icons[kind], Title: ui.K("operator.act." + string(kind)), Text: ui.K("operator.act." + string(kind) + ".short"), Href: casePath(v.Case.ID) + "/acts/" + string(kind)}
+		card := ui.SectionCard{Icon: icons[kind], Title: ui.K("operator.act." + string(kind)), Text: ui.K("operator.act."+string(kind)+".short", "Life", c.Policy.TempPassword), Href: casePath(v.Case.ID) + "/acts/" + string(kind)}
 		if desk.Needs(kind, v.Circle) {
 			card.Badge = ui.Badge{Tone: ui.Warning, Text: ui.K("operator.two")}
 		}
