@@ -57,6 +57,35 @@ func (c carriers) connect(ctx context.Context) {
 	all.Wait()
 }
 
+// onLine gives a letter to an SMPP channel only while its line is up, or comes up soon: otherwise every worker would wait
+// for it, the next carrier would be asked late, and e-mail would wait behind SMS.
+type onLine struct{ channel *smpp.Channel }
+
+const (
+	lineSoon = 2 * time.Second
+	lineLook = 20 * time.Millisecond
+)
+
+var errLineDown = errors.New("app: the line to the carrier is down")
+
+// Deliver implements notify.Channel.
+func (o onLine) Deliver(ctx context.Context, l notify.Letter) (notify.Outcome, error) {
+	soon := time.NewTimer(lineSoon)
+	defer soon.Stop()
+	look := time.NewTicker(lineLook)
+	defer look.Stop()
+	for !o.channel.Bound() {
+		select {
+		case <-look.C:
+		case <-soon.C:
+			return notify.Postponed, errLineDown
+		case <-ctx.Done():
+			return notify.Postponed, ctx.Err()
+		}
+	}
+	return o.channel.Deliver(ctx, l)
+}
+
 // tools is what every carrier needs of the server.
 type tools struct {
 	ledger  notify.Ledger
@@ -95,7 +124,7 @@ func (c Carriers) build(t tools, prefixes []string) (carriers, error) {
 		if err != nil {
 			return out, err
 		}
-		if err := add(effect.SMS, conf.Name, channel); err != nil {
+		if err := add(effect.SMS, conf.Name, onLine{channel}); err != nil {
 			return out, err
 		}
 		out.smpp = append(out.smpp, channel)

@@ -191,8 +191,11 @@ func TestT08_ReassignedNumber(t *testing.T) {
 func TestT17_InvitationSpam(t *testing.T) {
 	s := begin(t)
 	sender := s.steppedUp(s.Vera)
+	tried := 0
 	invite := func(name, phone string) apptest.Answer {
-		sender.StepUp(s.Vera, apptest.Password)
+		if tried++; tried%4 == 0 { // the repeated check lives for five minutes
+			sender.StepUp(s.Vera, apptest.Password)
+		}
 		answer := sender.Post(contactsHome+"/add", "name", name, "phone", phone)
 		s.Advance(pause) // whoever is meant is told a little later
 		return answer

@@ -167,6 +167,11 @@ func world(t *testing.T) (*reader, *mailserver.Server, *gateway) {
 	done := make(chan struct{})
 	go func() { defer close(done); w.Connect(lines) }()
 	t.Cleanup(func() { hangUp(); <-done })
+	waiting, enough := context.WithTimeout(t.Context(), time.Minute)
+	defer enough()
+	if _, err := centre.Wait(waiting, func(e smsc.Event) bool { return e.Event == "bind" && e.OK }); err != nil {
+		t.Fatalf("the line to the centre: %v", err)
+	}
 	texts, err := notify.NewTexts(w.Texts, w.URL, w.Policy.Location())
 	if err != nil {
 		t.Fatal(err)
