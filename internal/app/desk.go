@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"sort"
+	"strings"
 	"time"
 
 	"doverie/internal/console"
@@ -40,8 +42,18 @@ func (a *App) deskServices(c Config, circles *store.Trust, name string) error {
 
 func (a *App) console(c Config, kit *httpx.Kit) *console.Console {
 	return console.New(console.Config{
-		Kit: kit, Desk: a.Desk, Staff: a.Staff, Records: a.Records, Policy: c.Policy, Now: c.Now, Messages: a.samples,
+		Kit: kit, Desk: a.Desk, Staff: a.Staff, Records: a.Records, Policy: c.Policy, Now: c.Now, Messages: a.samples, Clients: a.clients,
 	})
+}
+
+// clients lists the other information systems for the administrator: their names and where they may send people back.
+func (a *App) clients(ctx context.Context) ([]console.Client, error) {
+	all, err := a.Systems.Clients(ctx)
+	var out []console.Client
+	for _, one := range all {
+		out = append(out, console.Client{ID: one.ID, Name: one.Name, State: string(one.State), Redirects: strings.Join(one.Redirects, "\n")})
+	}
+	return out, err
 }
 
 // mountDesk adds the console to everything else, unless it has a listener of its own.

@@ -81,6 +81,8 @@ type Options struct {
 	Carriers app.Carriers // real ones; a channel of theirs takes the place of the development phone
 	Numbers  app.Numbers  // tells of changed SIMs; nil: nobody is asked
 
+	OperatorURL *url.URL // address of the operators' console when it has a listener of its own
+
 	Localhost bool // people reach it as http://localhost, where browsers allow passkeys, and not by its IP address
 }
 
@@ -124,7 +126,7 @@ func New(t testing.TB, engine string, o Options) *World {
 		Channels: map[effect.Channel]notify.Channel{
 			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
 		},
-		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics, Carriers: o.Carriers, Numbers: o.Numbers, Outward: transmit.Outward{Development: true},
+		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics, OperatorURL: o.OperatorURL, Carriers: o.Carriers, Numbers: o.Numbers, Outward: transmit.Outward{Development: true},
 	})
 	if err != nil {
 		t.Fatal(err)

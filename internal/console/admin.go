@@ -216,9 +216,9 @@ func (c *Console) clients(w http.ResponseWriter, r *http.Request, who desk.Opera
 		page.Blocks = []ui.DeskBlock{{Empty: ui.EmptyState{Icon: "globe", Title: ui.K("operator.clients.none"), Text: ui.K("operator.clients.none.text")}}}
 		return c.page(w, r, who, "/operator/clients", page)
 	}
-	table := ui.Table{Caption: ui.K("operator.nav.clients"), Head: []ui.Text{ui.K("operator.clients.id"), ui.K("operator.clients.name"), ui.K("operator.clients.redirects")}}
+	table := ui.Table{Caption: ui.K("operator.nav.clients"), Head: []ui.Text{ui.K("operator.clients.id"), ui.K("operator.clients.name"), ui.K("operator.clients.state"), ui.K("operator.clients.redirects")}}
 	for _, one := range all {
-		table.Rows = append(table.Rows, []ui.Cell{{Text: ui.Plain(one.ID)}, {Text: ui.Plain(one.Name)}, {Text: ui.Plain(strings.TrimSpace(one.Redirects))}})
+		table.Rows = append(table.Rows, []ui.Cell{{Text: ui.Plain(one.ID)}, {Text: ui.Plain(one.Name)}, {Text: ui.Plain(one.State)}, {Text: ui.Plain(strings.TrimSpace(one.Redirects))}})
 	}
 	page.Blocks = []ui.DeskBlock{{Table: table}}
 	return c.page(w, r, who, "/operator/clients", page)

@@ -13,6 +13,7 @@ import (
 
 	"doverie/internal/audit"
 	"doverie/internal/desk"
+	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/ui"
@@ -87,6 +88,7 @@ func (c *Console) found(r *http.Request, q desk.Query, events []audit.Event) ui.
 	table := ui.Table{Caption: ui.K("operator.audit.found"), Head: []ui.Text{
 		ui.K("operator.audit.seq"), ui.K("operator.audit.at"), ui.K("operator.audit.what"), ui.K("operator.audit.who"), ui.K("operator.audit.about"),
 	}}
+	logins := map[string]string{}
 	for _, e := range events {
 		object := ui.Cell{Text: ui.Plain(e.Object)}
 		if id, ok := strings.CutPrefix(e.Object, "case:"); ok {
@@ -100,7 +102,7 @@ func (c *Console) found(r *http.Request, q desk.Query, events []audit.Event) ui.
 		}
 		table.Rows = append(table.Rows, []ui.Cell{
 			{Text: ui.Plain(strconv.FormatInt(e.Seq, 10))}, {Text: ui.K("operator.at", "At", e.At)}, {Text: what},
-			{Text: ui.Plain(strings.Trim(e.Act.Office+" "+short(e.Act.ID), " "))}, object,
+			{Text: ui.Plain(strings.Trim(e.Act.Office+" "+c.login(r, e.Act, logins), " "))}, object,
 		})
 	}
 	asked := r.URL.Query()
@@ -121,11 +123,18 @@ func (c *Console) found(r *http.Request, q desk.Query, events []audit.Event) ui.
 
 const pageSize = 50
 
-func short(id string) string {
-	if len(id) < 8 {
-		return id
+// login names an operator as his colleagues know him; what was no operator's act has no name.
+func (c *Console) login(r *http.Request, act effect.Act, known map[string]string) string {
+	if act.Actor != effect.Operator {
+		return ""
 	}
-	return id[len(id)-8:]
+	if _, asked := known[act.ID]; !asked {
+		known[act.ID] = act.ID
+		if who, err := c.Staff.Named(r.Context(), act.ID); err == nil {
+			known[act.ID] = who.Login
+		}
+	}
+	return known[act.ID]
 }
 
 func (c *Console) export(w http.ResponseWriter, r *http.Request, who desk.Operator) error {

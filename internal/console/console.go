@@ -24,7 +24,7 @@ const (
 )
 
 // Client is one information system, as the administrator sees it.
-type Client struct{ ID, Name, Redirects string }
+type Client struct{ ID, Name, State, Redirects string }
 
 // Config is what the console is made of.
 type Config struct {

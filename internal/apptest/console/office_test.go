@@ -1,17 +1,13 @@
+// Package console tests the operators' place over HTTP: who may do what, and what each answer tells whom.
 package console
 
 import (
-	"net/http"
-	"strings"
+	"context"
 	"testing"
-	"time"
 
 	"doverie/internal/apptest"
 	"doverie/internal/desk"
-	"doverie/internal/effect"
-	"doverie/internal/fault"
-	"doverie/internal/notify"
-	"doverie/internal/store/storetest"
+	"doverie/internal/store"
 )
 
 const zarechny = "МФЦ Заречный"
@@ -21,16 +17,15 @@ type office struct {
 	*apptest.World
 	apptest.Family
 
-	t             *testing.T
-	Anna, Boris   apptest.Employee
-	anna, boris   *apptest.Client
-	engine, where string
+	t           *testing.T
+	Anna, Boris apptest.Employee
+	anna, boris *apptest.Client
 }
 
 func open(t *testing.T, engine string, o apptest.Options) *office {
 	t.Helper()
 	w := apptest.New(t, engine, o)
-	s := &office{World: w, Family: w.AddFamily(), t: t, engine: engine}
+	s := &office{World: w, Family: w.AddFamily(), t: t}
 	s.Anna, s.Boris = w.Hire("anna", desk.Clerk, zarechny), w.Hire("boris", desk.Clerk, zarechny)
 	s.shift()
 	return s
@@ -68,22 +63,8 @@ func (s *office) text(query string) string {
 	return out
 }
 
-var _ = []any{http.StatusOK, strings.TrimSpace, time.Now, effect.System, fault.Refused, notify.Kinds, storetest.SNILS}
-
-func TestSmoke(t *testing.T) {
-	s := open(t, "sqlite", apptest.Options{})
-	link := s.guard()
-	c := s.anna.OpenCase(s.Vera.Phone, "dead_contact")
-	t.Log(apptest.Words(s.anna.Get(c).Body))
-	t.Log(apptest.Words(s.anna.Get(c + "/acts/end_link").Body))
-	act := s.anna.Act(c, "end_link", "link", link)
-	t.Log(apptest.Words(s.anna.Get(act).Body))
-	t.Log(apptest.Words(s.boris.Get(act).Body))
-	a := s.boris.Post(act+"/agree", "seen", "yes")
-	t.Log(a.Status, a.Location, apptest.Words(a.Body))
-	t.Log(apptest.Words(s.boris.Get(act).Body))
-	c = s.anna.OpenCase(s.Vera.Phone, "lost_password")
-	act = s.anna.Act(c, "recover")
-	a = s.anna.Post(act + "/paper")
-	t.Log(a.Status, a.Header.Get("Content-Type"), len(a.Body))
+func (s *office) read(query string, into any, args ...any) error {
+	return s.Store.Read(context.Background(), func(ctx context.Context, q store.Querier) error {
+		return q.QueryRow(ctx, query, args...).Scan(into)
+	})
 }
