@@ -22,8 +22,14 @@ type person struct {
 	Facts     []fact
 	Recovered *time.Time
 	News      []shownNews
-	Since     time.Time
+	Sent, Due time.Time // of the made-up bill
 }
+
+// When the readings of the made-up bill were sent, and when it is due.
+const (
+	sentAgo = 48 * time.Hour
+	dueIn   = 18 * 24 * time.Hour
+)
 
 // fact is one claim: its label is the locale key "waterworks.claim."+Name.
 type fact struct {
@@ -58,7 +64,7 @@ func (s *Site) shown(x session, lang string) *person {
 		v, _ := x.claims[name].(string)
 		return v
 	}
-	p := &person{Since: x.at, Name: text("given_name")}
+	p := &person{Name: text("given_name"), Sent: x.at.Add(-sentAgo), Due: x.at.Add(dueIn)}
 	if more := text("middle_name"); more != "" && lang == i18n.Russian {
 		p.Name += " " + more
 	}

@@ -77,7 +77,7 @@ func New(c Config) (*Site, error) {
 func (s *Site) parse(p *i18n.Printer) (*template.Template, error) {
 	return template.New("page.html").Funcs(template.FuncMap{
 		"t": p.T, "asset": s.shared.URL, "has": p.Has,
-		"datetime": p.DateTime, "fulldatetime": p.FullDateTime,
+		"datetime": p.DateTime, "day": p.Day, "fulldatetime": p.FullDateTime,
 	}).ParseFS(files, "assets/page.html")
 }
 
