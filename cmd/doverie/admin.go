@@ -20,6 +20,7 @@ type adminCommand struct {
 
 	Client adminClientCommand `cmd:"" help:"Other information systems that sign people in through this one."`
 	Keys   adminKeysCommand   `cmd:"" help:"The keys that tokens for other systems are signed with."`
+	Signal adminSignalCommand `cmd:"" help:"What other systems are told of: their streams, and what waits for them."`
 
 	Operator adminOperatorCommand `cmd:"" help:"Operators of the service desk."`
 }

@@ -21,6 +21,7 @@ import (
 	"doverie/internal/app"
 	"doverie/internal/policy"
 	"doverie/internal/secret"
+	"doverie/internal/signals/transmit"
 )
 
 // envPrefix begins every environment variable of the program: DOVERIE_BASE_URL is base_url.
@@ -44,6 +45,7 @@ type fileConfig struct {
 	Messages       messagesConfig `toml:"messages" envPrefix:"MESSAGES_"`
 	Operator       operatorConfig `toml:"operator" envPrefix:"OPERATOR_"`
 	Numbers        numbersConfig  `toml:"numbers" envPrefix:"NUMBERS_"`
+	Signals        signalsConfig  `toml:"signals" envPrefix:"SIGNALS_"`
 	Policy         map[string]any `toml:"policy"`
 }
 
@@ -137,6 +139,7 @@ type config struct {
 	carriers              app.Carriers
 	lease                 time.Duration
 	numbers               app.Numbers
+	outward               transmit.Outward
 	policy                policy.Policy
 
 	operatorListen string
@@ -276,6 +279,8 @@ func (raw fileConfig) check() (c config, problems []error) {
 	} else if c.development && !loopback(c.baseURL.Hostname()) {
 		fail("messages.development", "only with a loopback base_url, because the page shows everybody's codes")
 	}
+	outward, wrong := raw.Signals.outward(c.baseURL != nil && loopback(c.baseURL.Hostname()))
+	c.outward, problems = outward, append(problems, wrong...)
 	if c.operatorListen = raw.Operator.Listen; c.operatorListen != "" {
 		if c.operatorURL, err = parseBaseURL(cmp.Or(raw.Operator.BaseURL, raw.BaseURL)); err != nil {
 			fail("operator.base_url", "%w", err)

@@ -114,7 +114,7 @@ func (cfg config) app(c console) app.Config {
 	return app.Config{
 		Database: cfg.database, DatabaseConns: cfg.databaseConns, Keys: cfg.keys, Policy: cfg.policy, BaseURL: cfg.baseURL,
 		TrustedProxies: cfg.trustedProxies, ServiceName: cfg.serviceName, Now: c.now, Log: cfg.logger(c),
-		Carriers: cfg.carriers, Lease: cfg.lease, Numbers: cfg.numbers, KitsFolder: cfg.kitsFolder,
+		Outward: cfg.outward, Carriers: cfg.carriers, Lease: cfg.lease, Numbers: cfg.numbers, KitsFolder: cfg.kitsFolder,
 		OperatorURL: cfg.operatorURL,
 	}
 }
