@@ -99,6 +99,10 @@ type UseCode struct{ ID string }
 // DropCodes ends every live code bound to the object.
 type DropCodes struct{ Bound string }
 
+// DropApprovalCodes ends every live code of one request to a contact, whichever session it was for: while one lives,
+// no other code may go to his phone.
+type DropApprovalCodes struct{ Approval string }
+
 // SetPassword replaces the password hash and marks the change; nothing else may change it.
 type SetPassword struct {
 	Account    string
@@ -197,26 +201,27 @@ type TellGuardians struct {
 	Key     string
 }
 
-func (Record) effect()        {}
-func (Send) effect()          {}
-func (Arm) effect()           {}
-func (Disarm) effect()        {}
-func (IssueCode) effect()     {}
-func (UseCode) effect()       {}
-func (DropCodes) effect()     {}
-func (SetPassword) effect()   {}
-func (EndSessions) effect()   {}
-func (LockRecovery) effect()  {}
-func (Freeze) effect()        {}
-func (Thaw) effect()          {}
-func (BeginHold) effect()     {}
-func (PurgePending) effect()  {}
-func (ConfirmPhone) effect()  {}
-func (TellSystems) effect()   {}
-func (ChangePhone) effect()   {}
-func (LosePhone) effect()     {}
-func (NoteSIM) effect()       {}
-func (RemoveFactor) effect()  {}
-func (SetQuorum) effect()     {}
-func (CloseAccount) effect()  {}
-func (TellGuardians) effect() {}
+func (Record) effect()            {}
+func (Send) effect()              {}
+func (Arm) effect()               {}
+func (Disarm) effect()            {}
+func (IssueCode) effect()         {}
+func (UseCode) effect()           {}
+func (DropCodes) effect()         {}
+func (SetPassword) effect()       {}
+func (EndSessions) effect()       {}
+func (LockRecovery) effect()      {}
+func (Freeze) effect()            {}
+func (Thaw) effect()              {}
+func (BeginHold) effect()         {}
+func (PurgePending) effect()      {}
+func (ConfirmPhone) effect()      {}
+func (TellSystems) effect()       {}
+func (ChangePhone) effect()       {}
+func (LosePhone) effect()         {}
+func (NoteSIM) effect()           {}
+func (RemoveFactor) effect()      {}
+func (SetQuorum) effect()         {}
+func (CloseAccount) effect()      {}
+func (TellGuardians) effect()     {}
+func (DropApprovalCodes) effect() {}

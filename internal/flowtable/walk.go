@@ -186,6 +186,8 @@ func describe(t *testing.T, e effect.Effect) string {
 		return "passkey used"
 	case effect.DropCodes:
 		return "codes dropped"
+	case effect.DropApprovalCodes:
+		return "codes of the request dropped"
 	case effect.SetPassword:
 		return "password set"
 	case effect.EndSessions:

@@ -3,6 +3,7 @@ package recovery_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"doverie/internal/effect"
@@ -194,6 +195,12 @@ func (m *model) do(e effect.Effect) {
 	case effect.DropCodes:
 		for i := range m.codes {
 			if m.codes[i].Bound == e.Bound {
+				m.codes[i].live = false
+			}
+		}
+	case effect.DropApprovalCodes:
+		for i := range m.codes {
+			if strings.HasPrefix(m.codes[i].Bound, trust.CodeBound(e.Approval, "")) {
 				m.codes[i].live = false
 			}
 		}

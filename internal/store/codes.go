@@ -9,6 +9,7 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/secret"
+	"doverie/internal/trust"
 )
 
 // lookupPhone is the domain of the keyed hash under which a phone is known to codes and slots.
@@ -108,6 +109,18 @@ func dropCodes(ctx context.Context, tx *Tx, now time.Time, bound string) error {
 		return err
 	}
 	return tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $2 WHERE bound = $1 AND state = 'live'`, bound, Micros(now))
+}
+
+// dropApprovalCodes ends the live codes of a request to a contact, in whichever of his sessions: trust.CodeBound puts
+// the request in front.
+func dropApprovalCodes(ctx context.Context, tx *Tx, now time.Time, approval string) error {
+	front := trust.CodeBound(approval, "")
+	if err := tx.ExecAny(ctx, `DELETE FROM phone_slots WHERE code_id IN (SELECT id FROM codes
+			WHERE purpose = 'approval' AND SUBSTR(bound, 1, CAST($2 AS INTEGER)) = $1 AND state = 'live')`, front, len(front)); err != nil {
+		return err
+	}
+	return tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $3
+		WHERE purpose = 'approval' AND SUBSTR(bound, 1, CAST($2 AS INTEGER)) = $1 AND state = 'live'`, front, len(front), Micros(now))
 }
 
 // CodeRow is a stored one-time code.

@@ -27,6 +27,8 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			err = useCode(ctx, tx, now, e.ID)
 		case effect.DropCodes:
 			err = dropCodes(ctx, tx, now, e.Bound)
+		case effect.DropApprovalCodes:
+			err = dropApprovalCodes(ctx, tx, now, e.Approval)
 		case effect.IssueChallenge, effect.UseChallenge, effect.UsePasskey, effect.MarkFactorChanged:
 			err = applyPasskeyEffect(ctx, tx, now, e)
 		case effect.SignInWaits, effect.OpenSession, effect.EndSignIn, effect.UseStep:

@@ -158,7 +158,7 @@ func (a Approval) Apply(now time.Time, p policy.Policy, e ApprovalEvent) (Approv
 			return a, nil, nil // a decision that was taken stays as it was
 		}
 		n.State, n.Reason, n.DecidedAt = Closed, e.Reason, now
-		return n, []effect.Effect{a.event("approval.closed", map[string]string{"reason": e.Reason})}, nil
+		return n, append([]effect.Effect{a.event("approval.closed", map[string]string{"reason": e.Reason})}, a.unmuted()...), nil
 	}
 	if e, ok := e.(RejectedByContact); ok && (a.Undecided() || a.State == Approved) {
 		return a.reject(now, e.Reason) // as long as the action itself can still be stopped: its own machine decides
@@ -298,5 +298,13 @@ func (a Approval) reject(now time.Time, why RejectReason) (Approval, []effect.Ef
 	}
 	n := a
 	n.State, n.Reason, n.DecidedAt = Rejected, string(why), now
-	return n, []effect.Effect{n.event("approval.rejected", map[string]string{"reason": string(why)})}, nil
+	return n, append([]effect.Effect{n.event("approval.rejected", map[string]string{"reason": string(why)})}, a.unmuted()...), nil
+}
+
+// unmuted gives the contact's phone back to other codes: one of this request may be on its way (T04).
+func (a Approval) unmuted() []effect.Effect {
+	if a.State != Matched {
+		return nil
+	}
+	return []effect.Effect{effect.DropApprovalCodes{Approval: a.ID}}
 }

@@ -126,6 +126,36 @@ func (c Circle) Able(deadline time.Time, p policy.Policy) int {
 	return n
 }
 
+// ableFor counts the guardians who could still approve that action before its requests lapse: whoever raised a red flag
+// may only reject, and whoever is suspended from this moment on may not at all.
+func (c Circle) ableFor(pending Pending, suspended string, p policy.Policy) int {
+	n, deadline := 0, c.Now.Add(p.RecoveryWait)
+	flagged := map[string]bool{}
+	for _, a := range pending.Approvals {
+		deadline, flagged[a.Link] = a.ExpiresAt, a.State == Flagged
+	}
+	for _, g := range c.Guardians {
+		if g.Link.ID == suspended || flagged[g.Link.ID] {
+			continue
+		}
+		if from, _ := AbleFrom(g.Link, g.Contact, c.Now, p); !from.IsZero() && from.Before(deadline) {
+			n++
+		}
+	}
+	return n
+}
+
+// counts tells whether a yes given earlier still counts: its contact still guards and would be able to give it now.
+// Eligibility is asked again whenever votes are counted (DOMAIN §3).
+func (c Circle) counts(a Approval, p policy.Policy) bool {
+	i := slices.IndexFunc(c.Guardians, func(g Guardian) bool { return g.Link.ID == a.Link && g.Contact.Account == a.Contact })
+	if i < 0 || a.State != Approved {
+		return false
+	}
+	_, reasons := AbleFrom(c.Guardians[i].Link, c.Guardians[i].Contact, c.Now, p)
+	return len(reasons) == 0
+}
+
 // Ask creates the approvals of a new guarded action: one for each guardian, those included who
 // cannot approve (they may still reject).
 func (c Circle) Ask(p policy.Policy, action Parent, deadline time.Time, second bool, newID func() string) ([]Approval, []effect.Effect, error) {

@@ -2,17 +2,20 @@ package trust_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"doverie/internal/effect"
 	"doverie/internal/fault"
+	"doverie/internal/policy"
+	"doverie/internal/secret"
 	"doverie/internal/trust"
 )
 
 func TestCloseApprovals(t *testing.T) {
 	var all []trust.Approval
-	undecided := 0
+	undecided, matched := 0, 0
 	for _, s := range approvalSamples() {
 		if s.Value.State == trust.NoApproval {
 			continue
@@ -21,16 +24,26 @@ func TestCloseApprovals(t *testing.T) {
 		if s.Value.Undecided() {
 			undecided++
 		}
+		if s.Value.State == trust.Matched {
+			matched++ // his code may be on its way, and is dropped
+		}
 	}
 	for _, late := range []time.Duration{time.Minute, rules.RecoveryWait, 100 * time.Hour} {
 		closed, effs, err := trust.CloseApprovals(start.Add(late), rules, all, "expired")
-		if err != nil || len(closed) != undecided || len(effs) != undecided {
-			t.Fatalf("closed %d with %d effects, want %d: %v", len(closed), len(effs), undecided, err)
+		if err != nil || len(closed) != undecided || len(effs) != undecided+matched {
+			t.Fatalf("closed %d with %d effects, want %d and %d: %v", len(closed), len(effs), undecided, matched, err)
+		}
+		records := slices.DeleteFunc(slices.Clone(effs), func(e effect.Effect) bool {
+			drop, ok := e.(effect.DropApprovalCodes)
+			return ok && drop.Approval == "approval"
+		})
+		if len(records) != undecided {
+			t.Fatalf("%d events", len(records))
 		}
 		for i, a := range closed {
-			rec, ok := effs[i].(effect.Record)
+			rec, ok := records[i].(effect.Record)
 			if a.State != trust.Closed || a.Reason != "expired" || !ok || rec.Kind != "approval.closed" {
-				t.Errorf("%+v with %+v", a, effs[i])
+				t.Errorf("%+v with %+v", a, records[i])
 			}
 			if len(rec.Subjects) != 1 || rec.Subjects[0] != "contact" {
 				t.Errorf("the history of %v shows it", rec.Subjects)
@@ -94,9 +107,10 @@ func TestContactLost(t *testing.T) {
 		{name: "the other is not eligible", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a", "approval-b"}, over: true,
 			change: func(c *trust.Circle) { c.Guardians[1].Contact.Confirmed = false }},
 		{name: "the other settles too late", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a", "approval-b"}, over: true,
-			change: func(c *trust.Circle) { c.Guardians[1].Link.SettlesAt = start.Add(rules.RecoveryWait) }},
+			change: func(c *trust.Circle) { c.Guardians[1].Link.SettlesAt = start.Add(time.Hour) }},
 		{name: "the other settles just in time", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a"},
-			change: func(c *trust.Circle) { c.Guardians[1].Link.SettlesAt = start.Add(rules.RecoveryWait - 1) }},
+			change: func(c *trust.Circle) { c.Guardians[1].Link.SettlesAt = start.Add(time.Hour - 1) }},
+		{name: "the other raised a red flag", stage: guardedBy(2, 1, asked, flagged), closed: []string{"approval-a", "approval-b"}, over: true},
 	} {
 		if c.change != nil {
 			c.change(&c.stage.circle)
@@ -124,6 +138,77 @@ func TestContactLost(t *testing.T) {
 		}
 		if len(closed) != len(c.closed) || len(closed) > 0 && closed[len(closed)-1] != c.closed[len(c.closed)-1] {
 			t.Errorf("%s: closed %v, want %v", c.name, closed, c.closed)
+		}
+	}
+}
+
+// When a contact cannot approve for now, what nobody else could approve in time ends; what goes on keeps his request,
+// which he may still reject.
+func TestContactSuspended(t *testing.T) {
+	asked, approved, flagged := trust.Asked, trust.Approved, trust.Flagged
+	for _, c := range []struct {
+		name   string
+		stage  *stage
+		closed int
+	}{
+		{"the only one", guardedBy(1, 1, asked), 1},
+		{"one of two, one needed", guardedBy(2, 1, asked, asked), 0},
+		{"the other raised a red flag", guardedBy(2, 1, asked, flagged), 2},
+		{"one of two, both needed", guardedBy(2, 2, asked, approved), 1},
+		{"one of three, two needed", guardedBy(3, 2, approved, asked, asked), 0},
+	} {
+		c.stage.circle.Guardians[0].Contact.PhoneCurrent = false
+		links := &trust.Links{Circles: c.stage, Policy: rules}
+		if err := links.Review(context.Background(), "link-a"); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		out := c.stage.out
+		if len(out.Links) != 1 || out.Links[0].State != trust.Suspended || len(out.Approvals) != c.closed || (len(out.Actions) == 1) != (c.closed > 0) {
+			t.Errorf("%s: links %+v, %d requests closed, %d actions over", c.name, out.Links, len(out.Approvals), len(out.Actions))
+		}
+	}
+}
+
+// oneCode is the phone of a contact with the code 123456 on it.
+type oneCode struct {
+	trust.Codes
+
+	keys *secret.Keyring
+}
+
+func (c oneCode) CountTry(_ context.Context, purpose, bound string, _ policy.Policy) (trust.Try, error) {
+	return trust.Try{CodeID: "code", Hash: c.keys.HashCode(secret.Purpose(purpose), bound, "123456"), Left: 4}, nil
+}
+
+// Of two votes that are needed the first counts only while its contact could still give it (DOMAIN §3).
+func TestAnEarlierVoteIsCountedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*trust.Circle)
+		want   trust.ActionState
+	}{
+		"as he was":          {func(*trust.Circle) {}, trust.ActionApproved},
+		"he left":            {func(c *trust.Circle) { c.Guardians = c.Guardians[1:] }, trust.Waiting},
+		"he was suspended":   {func(c *trust.Circle) { c.Guardians[0].Link.State = trust.Suspended }, trust.Waiting},
+		"his phone is lost":  {func(c *trust.Circle) { c.Guardians[0].Contact.PhoneCurrent = false }, trust.Waiting},
+		"he changed a thing": {func(c *trust.Circle) { c.Guardians[0].Contact.ChangedAt = start.Add(-time.Hour) }, trust.Waiting},
+		"he came anew":       {func(c *trust.Circle) { c.Guardians[0].Link.ID = "another" }, trust.Waiting},
+	} {
+		s := guardedBy(2, 2, trust.Approved, trust.Matched)
+		c.change(&s.circle)
+		s.circle.Approval = s.circle.Pending[0].Approvals[1]
+		s.circle.Subject = s.circle.Pending[0].Action
+		keys, err := secret.NewKeyring([]byte("a master key for tests of the machines, 32+ bytes"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		decisions := &trust.Decisions{Circles: s, Codes: oneCode{keys: keys}, Keys: keys, Policy: rules}
+		if err := decisions.Approve(context.Background(), effect.Act{}, "contact-b", "session", "approval-b", "123456"); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(s.out.Actions) != 1 || s.out.Actions[0].(trust.Action).State != c.want {
+			t.Errorf("%s: %+v", name, s.out.Actions)
 		}
 	}
 }

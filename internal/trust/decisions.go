@@ -269,7 +269,7 @@ func (s *Decisions) carry(c Circle, decided Approval, out *Outcome) error {
 			continue
 		}
 		others = append(others, a)
-		if a.State == Approved {
+		if c.counts(a, s.Policy) {
 			vote.Approved++
 		}
 	}

@@ -238,6 +238,9 @@ func (s *Links) apply(c Circle, before Link, e LinkEvent, out Outcome) (Outcome,
 	if before.Guards() && !l.Guards() {
 		err = s.contactLost(c, l, &out)
 	}
+	if before.State == Active && l.State == Suspended {
+		err = s.contactSuspended(c, l, &out)
+	}
 	return out, err
 }
 
@@ -267,7 +270,7 @@ func (s *Links) contactLost(c Circle, gone Link, out *Outcome) error {
 		if err != nil {
 			return err
 		}
-		next, more, err := p.Action.WhenContactLost(c.Now, s.Policy, rest.Able(c.Now.Add(s.Policy.RecoveryWait), s.Policy))
+		next, more, err := p.Action.WhenContactLost(c.Now, s.Policy, rest.ableFor(p, gone.ID, s.Policy))
 		if err != nil {
 			return err
 		}
@@ -280,6 +283,30 @@ func (s *Links) contactLost(c Circle, gone Link, out *Outcome) error {
 			out.Actions = append(out.Actions, next)
 		}
 		out.Approvals = append(out.Approvals, closed...)
+		out.Effects = append(append(out.Effects, effs...), more...)
+	}
+	return nil
+}
+
+// contactSuspended lets each open action see that one contact cannot approve for now: what nobody else could approve in
+// time ends, and its principal is told instead of waiting in vain. The suspended contact may still reject what goes on.
+func (s *Links) contactSuspended(c Circle, suspended Link, out *Outcome) error {
+	for _, p := range c.Pending {
+		if a, ok := p.Action.(Action); ok && a.State != Waiting {
+			continue // approved before
+		}
+		next, effs, err := p.Action.WhenContactLost(c.Now, s.Policy, c.ableFor(p, suspended.ID, s.Policy))
+		if err != nil {
+			return err
+		}
+		if len(effs) == 0 {
+			continue
+		}
+		closed, more, err := CloseApprovals(c.Now, s.Policy, p.Approvals, "contact_suspended")
+		if err != nil {
+			return err
+		}
+		out.Actions, out.Approvals = append(out.Actions, next), append(out.Approvals, closed...)
 		out.Effects = append(append(out.Effects, effs...), more...)
 	}
 	return nil

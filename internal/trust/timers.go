@@ -81,9 +81,7 @@ func (s *Links) Review(ctx context.Context, linkID string) error {
 		default:
 			return out, nil
 		}
-		l, effs, err := c.Link.Apply(c.Now, s.Policy, e)
-		out.Links, out.Effects = []Link{l}, append(out.Effects, effs...)
-		return out, err
+		return s.apply(c, c.Link, e, out)
 	}))
 }
 

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/secret"
 	"doverie/internal/store"
 	"doverie/internal/store/storetest"
+	"doverie/internal/trust"
 )
 
 const (
@@ -262,4 +264,43 @@ func TestCodesADayAreCountedExactly(t *testing.T) {
 		db.Clock.Advance(time.Microsecond)
 		mustApply(t, db, limited("in time"))
 	})
+}
+
+// The code of a request ends with the request, however that ends: the contact's phone is free for other codes at once.
+func TestACodeOfARequestEndsWithIt(t *testing.T) {
+	for name, end := range map[string]func(w *world, vera, alexey account.Account, browser, approval string) error{
+		"cancelled": func(w *world, _, _ account.Account, browser, _ string) error {
+			return w.recovery.Cancel(w.t.Context(), person, browser)
+		},
+		"disowned": func(w *world, vera, _ account.Account, _, _ string) error {
+			return w.recovery.Disown(w.t.Context(), person, vera.ID)
+		},
+		"rejected": func(w *world, _, alexey account.Account, _, approval string) error {
+			return w.decisions.Reject(w.t.Context(), person, alexey.ID, approval, trust.ReasonOther)
+		},
+		"frozen": func(w *world, vera, _ account.Account, _, _ string) error {
+			return w.protect.Freeze(w.t.Context(), person, vera.ID, trust.FrozenBySelf)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+				w := newWorld(t, db)
+				vera, alexey := db.Add(t, 1, storetest.Person{Given: "Вера"}), db.Add(t, 2, storetest.Person{Given: "Алексей"})
+				w.linked(vera, alexey)
+				browser, approval := w.asked(vera, alexey)
+				w.walked(browser, alexey, approval)
+				live := func() int {
+					return db.Count(t, `SELECT COUNT(id) FROM codes WHERE purpose = 'approval' AND state = 'live'`) +
+						db.Count(t, `SELECT COUNT(code_id) FROM phone_slots WHERE purpose = 'approval'`)
+				}
+				if n := live(); n != 2 {
+					t.Fatalf("%d: a code and its slot were expected", n)
+				}
+				w.must(end(w, vera, alexey, browser, approval))
+				if n := live(); n != 0 {
+					t.Errorf("%d: the code or its slot is left", n)
+				}
+			})
+		})
+	}
 }
