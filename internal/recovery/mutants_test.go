@@ -46,7 +46,11 @@ func TestMutantsAreCaught(t *testing.T) {
 		})},
 		{"approvals of something else are counted", "I2", in(func(_ trust.Around, c *trust.Circle) {
 			for i := range c.Pending {
-				c.Pending[i].Approvals = append(slices.Clone(c.Pending[i].Approvals), trust.Approval{ID: "another", State: trust.Approved})
+				c.Pending[i].Approvals = slices.Clone(c.Pending[i].Approvals)
+				for _, g := range c.Guardians { // each said yes to something else
+					c.Pending[i].Approvals = append(c.Pending[i].Approvals,
+						trust.Approval{ID: "another", Link: g.Link.ID, Contact: g.Contact.Account, State: trust.Approved})
+				}
 			}
 		})},
 		{"decisions see a stale recovery and versions are not compared", "I3", bends{

@@ -34,7 +34,11 @@ func mutants() []mutant {
 		{"I2", "only approvals of this recovery are counted for it", in(func(_ trust.Around, c *trust.Circle) {
 			c.Pending = slices.Clone(c.Pending)
 			for i := range c.Pending {
-				c.Pending[i].Approvals = append(slices.Clone(c.Pending[i].Approvals), trust.Approval{ID: "another's", State: trust.Approved})
+				c.Pending[i].Approvals = slices.Clone(c.Pending[i].Approvals)
+				for _, g := range c.Guardians { // each said yes to something else
+					c.Pending[i].Approvals = append(c.Pending[i].Approvals,
+						trust.Approval{ID: "another's", Link: g.Link.ID, Contact: g.Contact.Account, State: trust.Approved})
+				}
 			}
 		})},
 		{"I3", "a decision sees the recovery as it is, not as it was", stale},

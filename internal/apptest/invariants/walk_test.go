@@ -34,7 +34,7 @@ func (a *actor) step(alone bool) {
 		do     func()
 	}
 	ops := []op{
-		{42, a.push}, {5, a.applicantActs}, {9, a.contactActs}, {6, a.linkActs}, {4, a.ownerActs}, {6, a.sessionActs}, {3, a.factsChange}, {4, a.timersRun},
+		{52, a.push}, {5, a.applicantActs}, {9, a.contactActs}, {6, a.linkActs}, {4, a.ownerActs}, {6, a.sessionActs}, {3, a.factsChange}, {4, a.timersRun},
 	}
 	if alone { // these compare before with after, so nobody else may act meanwhile
 		ops = append(ops, op{4, a.loss}, op{3, a.twins}, op{4, a.race}, op{7, a.clockJumps})
