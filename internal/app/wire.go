@@ -119,7 +119,7 @@ func (a *App) services(c Config) error {
 	}
 	a.Systems = &oidc.Provider{
 		Issuer: strings.TrimSuffix(c.BaseURL.String(), "/"), Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now,
-		Keys: &oidc.Keys{Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now}, Subjects: oidc.Subjects{Keys: c.Keys},
+		Keys: &oidc.Keys{Store: a.Store, Secret: c.Keys, Policy: c.Policy, Now: c.Now}, Subjects: oidc.Subjects{Keys: c.Keys}, Limits: a.Store,
 	}
 	a.Stops = &recovery.Stops{Recoveries: a.Recoveries, Freezes: a.Protect}
 	if err := a.deskServices(c, circles, name); err != nil {

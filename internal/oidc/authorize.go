@@ -122,7 +122,15 @@ func (p *Provider) Begin(ctx context.Context, act effect.Act, params url.Values)
 		a := p.refusal(Request{Redirect: redirect, Mode: mode, State: state}, wrong)
 		return Begun{Answer: &a}, nil
 	}
-	stored, err := p.keep(ctx, act, r, nil)
+	// Anybody can bring requests, and each is kept for a while (T54).
+	wait, err := p.Limits.Take(ctx, "system:area:"+act.Area, p.Policy.SystemArea, time.Hour, p.Now())
+	if err == nil && wait > 0 {
+		err = fault.New(fault.Limited, "fault.limited.after", fault.Args{"After": wait})
+	}
+	var stored string
+	if err == nil {
+		stored, err = p.keep(ctx, act, r, nil)
+	}
 	if err != nil {
 		return Begun{}, serverError(err)
 	}
@@ -261,16 +269,16 @@ func (p *Provider) Continue(ctx context.Context, act effect.Act, step string, au
 	return p.issue(ctx, act, s, r, c, *auth, grant, now)
 }
 
-// grant reads the live grant, nil when there is none.
+// none is the grant of whoever has not been asked yet.
+var none *Grant
+
+// grant reads the live grant, or none.
 func (p *Provider) grant(ctx context.Context, account, client string) (*Grant, error) {
 	g, err := p.Store.OIDCGrant(ctx, account, client)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return nil, nil //nolint:nilnil // no grant is no error: the person has not been asked yet
-	case err != nil:
-		return nil, err
+	if fault.Is(err, fault.NotFound) {
+		return none, nil
 	}
-	return &g, nil
+	return &g, err
 }
 
 // tooLongAgo: the system wants a fresh proof. What was proven since the request came is fresh enough, or a request

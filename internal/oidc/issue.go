@@ -69,6 +69,12 @@ func (p *Provider) enter(ctx context.Context, act effect.Act, s Stored, r Reques
 		Scopes: open(r.Scopes, auth.Account, now), Claims: string(wishes), ACR: acrOf(auth.Session), AMR: auth.Session.AMR,
 		AuthTime: AuthTime(auth.Session), JKT: r.JKT, StartedAt: now, ExpiresAt: now.Add(p.Policy.SystemRefresh), Version: 1,
 	}
+	if g.ExpiresAt.Before(f.ExpiresAt) { // no token outlives the consent it stands on
+		f.ExpiresAt = g.ExpiresAt
+	}
+	if f.ExpiresAt.Before(f.CodeUntil) {
+		f.CodeUntil = f.ExpiresAt
+	}
 	change.DoneRequest, change.NewFamily = s.ID, &f
 	change.Holder = &Holder{Account: auth.Account.ID, Session: auth.Session.ID}
 	if err := p.commit(ctx, act, now, change, record(kind, "oidc_client:"+c.ID, c.Name, auth.Account.ID)); err != nil {

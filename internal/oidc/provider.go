@@ -23,8 +23,14 @@ type Provider struct {
 	Keys     *Keys
 	Secret   *secret.Keyring
 	Subjects Subjects
+	Limits   Limits
 	Policy   policy.Policy
 	Now      func() time.Time
+}
+
+// Limits is the durable rate limit; see package account.
+type Limits interface {
+	Take(ctx context.Context, key string, limit int, per time.Duration, now time.Time) (wait time.Duration, err error)
 }
 
 func (p *Provider) commit(ctx context.Context, act effect.Act, now time.Time, c Change, effects ...effect.Effect) error {
@@ -190,7 +196,6 @@ type hintClaims struct {
 	Issuer   string `json:"iss"`
 	Audience string `json:"aud"`
 	Subject  string `json:"sub"`
-	Visit    string `json:"sid"`
 }
 
 // answer makes the answer to a request: our name is always in it (RFC 9207, T43).

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -94,9 +95,7 @@ func (a Answer) URL() string {
 		return ""
 	}
 	q := u.Query()
-	for name, values := range a.Params {
-		q[name] = values
-	}
+	maps.Copy(q, a.Params)
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -238,7 +237,7 @@ func (r *Request) readKind(get map[string]string) *Error {
 // readScopes keeps the scopes we know. One that is not open to the client is an error; one that we do not know is
 // left out (OpenID Connect Core §3.1.2.1).
 func (r *Request) readScopes(text string, c Client) *Error {
-	for _, s := range strings.Fields(text) {
+	for s := range strings.FieldsSeq(text) {
 		switch {
 		case !Known(s) || slices.Contains(r.Scopes, s):
 		case !slices.Contains(c.Scopes, s):
@@ -254,7 +253,7 @@ func (r *Request) readScopes(text string, c Client) *Error {
 }
 
 func (r *Request) readPrompt(get map[string]string) *Error {
-	for _, p := range strings.Fields(get["prompt"]) {
+	for p := range strings.FieldsSeq(get["prompt"]) {
 		if p != PromptNone && p != PromptLogin && p != PromptConsent {
 			return refuse(InvalidRequest, "prompt is none, login or consent")
 		}
@@ -297,7 +296,7 @@ func parseWishes(text string) (Wishes, *Error) {
 
 func wishesAt(raw json.RawMessage) (map[string]Wish, *Error) {
 	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil //nolint:nilnil // no wishes and no error: the parameter does not name this place
+		return nil, nil
 	}
 	var named map[string]json.RawMessage
 	if json.Unmarshal(raw, &named) != nil {

@@ -134,7 +134,7 @@ func (p *Provider) RefreshTokens(ctx context.Context, c Client, in RefreshInput)
 	scopes := live.Token.Scopes
 	if in.Scope != "" {
 		scopes = nil
-		for _, s := range strings.Fields(in.Scope) {
+		for s := range strings.FieldsSeq(in.Scope) {
 			if !slices.Contains(live.Token.Scopes, s) {
 				return Tokens{}, refuse(InvalidScope, "a refresh cannot widen the scope")
 			}

@@ -141,7 +141,6 @@ type Logout struct {
 // LogoutPlan is what comes of it: whom it concerns, and where the browser may go afterwards.
 type LogoutPlan struct {
 	Client   Client // empty: nobody in particular asks
-	Visit    string // of the hint, or empty
 	Redirect string // checked: registered by that client, with the state; empty: nowhere
 }
 
@@ -158,7 +157,7 @@ func (p *Provider) PlanLogout(ctx context.Context, in Logout) (LogoutPlan, *Erro
 		if !ok || id != "" && id != claims.Audience {
 			return plan, refuse(InvalidRequest, "id_token_hint is not an id token of ours for this client")
 		}
-		id, plan.Visit = claims.Audience, claims.Visit
+		id = claims.Audience
 	}
 	if id != "" {
 		c, wrong := p.client(ctx, id)

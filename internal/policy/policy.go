@@ -78,6 +78,7 @@ type Policy struct {
 	OperatorQueue     time.Duration `key:"operator_queue" doc:"time for the second operator to decide" min:"5m" max:"24h"`
 	TempPassword      time.Duration `key:"temporary_password" doc:"life of a temporary password given on paper" min:"1h" max:"72h"`
 
+	SystemArea        int           `key:"system_requests_per_area_hour" doc:"other systems: requests to sign in brought from one network area in an hour" min:"100" max:"1000000"`
 	SystemCode        time.Duration `key:"system_code_ttl" doc:"other systems: life of an authorization code" min:"10s" max:"60s"`
 	SystemPushed      time.Duration `key:"system_pushed_ttl" doc:"other systems: life of a request pushed over the back channel" min:"10s" max:"599s"`
 	SystemRequest     time.Duration `key:"system_request_ttl" doc:"other systems: time to sign in and agree" min:"5m" max:"2h"`
@@ -118,7 +119,7 @@ func Default() Policy {
 		RecoveryFinish: 12 * time.Hour, RecoveryLock: 24 * time.Hour, RecoveriesPerArea: 100, RecoveryCodesHere: 3,
 		AsksPerDay: 3, MatchTries: 2, NoCascade: 72 * time.Hour, Hold: 72 * time.Hour, GuardOff: 72 * time.Hour,
 		UnfreezeAlone: 72 * time.Hour, OperatorQueue: 30 * time.Minute, TempPassword: 24 * time.Hour,
-		SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
+		SystemArea: 20000, SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
 		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,
 
 		CampaignLinkTTL: 60 * day, CountFloor: 10,

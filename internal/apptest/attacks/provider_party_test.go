@@ -7,12 +7,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -263,9 +263,7 @@ func unsigned(t *testing.T, head, claims map[string]any) string {
 // with returns the map with changes; a nil value takes a name out.
 func with(m map[string]any, changes ...any) map[string]any {
 	out := map[string]any{}
-	for k, v := range m {
-		out[k] = v
-	}
+	maps.Copy(out, m)
 	for i := 0; i+1 < len(changes); i += 2 {
 		name, _ := changes[i].(string)
 		if changes[i+1] == nil {
@@ -276,6 +274,3 @@ func with(m map[string]any, changes ...any) map[string]any {
 	}
 	return out
 }
-
-// second lets the clock move, so that what comes later is later.
-func (s *scene) second() { s.Clock.Advance(time.Second) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -156,9 +157,7 @@ func (e *Endpoints) discovery(w http.ResponseWriter, _ *http.Request) {
 		"backchannel_logout_supported":                             e.Backchannel,
 		"backchannel_logout_session_supported":                     e.Backchannel,
 	}
-	for name, value := range e.Document {
-		doc[name] = value
-	}
+	maps.Copy(doc, e.Document)
 	e.public(w, "application/json", doc)
 }
 
