@@ -2,6 +2,7 @@ package journeys
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,8 +21,9 @@ func (s *stage) plain() (address string) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprintf(w, "%s at the other site: a code %t, an error %q, from %s", r.Method, r.Form.Get("code") != "", r.Form.Get("error"), r.Form.Get("iss"))
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>The other site</title><main><h1>%s at the other site: a code %t, an error "%s"</h1></main></html>`,
+			r.Method, r.Form.Get("code") != "", html.EscapeString(r.Form.Get("error")))
 	}))
 	s.t.Cleanup(server.Close)
 	return server.URL
