@@ -180,8 +180,8 @@ func TestT32_TokensEndAtOnce(t *testing.T) {
 		"an account that is not open": {func(s *scene, _ *party, _ *apptest.Client, who account.Account) {
 			s.apply(effect.Freeze{Account: who.ID, Reason: "self"})
 		}, false},
-		"a withdrawn consent": {func(s *scene, p *party, b *apptest.Client, _ account.Account) {
-			id := s.text(`SELECT id FROM oidc_grants WHERE client_id = $1`, p.client.ID)
+		"a withdrawn consent": {func(s *scene, p *party, b *apptest.Client, who account.Account) {
+			id := s.text(`SELECT id FROM oidc_grants WHERE client_id = $1 AND account_id = $2`, p.client.ID, who.ID)
 			b.Want(b.Post("/settings/safety/consents/"+id+"/withdraw"), "/settings/safety/consents?done=withdrawn")
 		}, false},
 		"a disabled system": {func(s *scene, p *party, _ *apptest.Client, _ account.Account) {
