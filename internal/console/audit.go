@@ -114,14 +114,12 @@ func (c *Console) found(r *http.Request, q desk.Query, events []audit.Event) ui.
 	if q.Before > 0 {
 		block.Pages.Newer = "/operator/audit?" + asked.Encode()
 	}
-	if last := events[len(events)-1].Seq; last > 1 && len(events) == pageSize {
+	if last := events[len(events)-1].Seq; last > 1 && len(events) == desk.PageOf {
 		asked.Set("before", strconv.FormatInt(last, 10))
 		block.Pages.Older = "/operator/audit?" + asked.Encode()
 	}
 	return block
 }
-
-const pageSize = 50
 
 // login names an operator as his colleagues know him; what was no operator's act has no name.
 func (c *Console) login(r *http.Request, act effect.Act, known map[string]string) string {

@@ -59,15 +59,15 @@ type Records struct {
 	Now    func() time.Time
 }
 
-// pageOf is how many events one page shows, and exportOf how many one export holds at most.
+// PageOf is how many events one page shows, exportOf how many one export holds at most.
 const (
-	pageOf   = 50
+	PageOf   = 50
 	exportOf = 10000
 )
 
 // Search lists what operators did. The search itself is written down. Faults: Refused (role).
 func (s *Records) Search(ctx context.Context, act effect.Act, who Operator, q Query) ([]audit.Event, error) {
-	q.Limit = pageOf
+	q.Limit = PageOf
 	return s.find(ctx, act, who, q, "audit.searched")
 }
 
