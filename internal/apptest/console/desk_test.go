@@ -158,12 +158,14 @@ func TestCaseIsOver(t *testing.T) {
 	}
 	s.boris.Want(s.boris.Post(act+"/agree", "seen", "yes"), act)
 	other := s.anna.OpenCase(s.Vera.Phone, "locked")
-	s.Clock.Advance(s.Policy.OperatorCase - time.Minute)
-	s.shift()
+	closes := s.Clock.Now().Add(s.Policy.OperatorCase)
+	s.Clock.Advance(s.Policy.OperatorCase - 3*time.Minute)
+	s.shift() // takes a minute: new codes of the generators
+	s.Clock.Advance(closes.Sub(s.Clock.Now()) - time.Microsecond)
 	if a := s.anna.Get(other); a.Status != http.StatusOK {
 		t.Errorf("before its end: %d", a.Status)
 	}
-	s.Clock.Advance(time.Minute)
+	s.Clock.Advance(time.Microsecond)
 	if a := s.anna.Get(other); a.Status != http.StatusConflict {
 		t.Errorf("after its end: %d", a.Status)
 	}
