@@ -27,7 +27,7 @@ var hiring = effect.Act{Actor: effect.System, Device: "test"}
 func (w *World) Hire(login string, role desk.Role, office string) Employee {
 	w.T.Helper()
 	ctx := context.Background()
-	made, code, err := w.Staff.InviteFirst(ctx, hiring, desk.NewOperator{Login: login, Name: "Оператор " + login, Role: role}, office, "Новосибирск")
+	_, code, err := w.Staff.InviteFirst(ctx, hiring, desk.NewOperator{Login: login, Name: "Оператор " + login, Role: role}, office, "Новосибирск")
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func (w *World) Hire(login string, role desk.Role, office string) Employee {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	made, err = w.Store.Operator(ctx, in.Operator.ID)
+	made, err := w.Store.Operator(ctx, in.Operator.ID)
 	if err != nil {
 		w.T.Fatal(err)
 	}

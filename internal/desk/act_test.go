@@ -37,9 +37,9 @@ func step(t *testing.T, a desk.Act, e desk.Event) desk.Act {
 func machine(t *testing.T) flowtable.Machine[desk.Act, desk.Event] {
 	t.Helper()
 	end := step(t, desk.Act{}, begun(desk.EndLink, true))
-	recover := step(t, desk.Act{}, begun(desk.Recover, true))
+	onPaper := step(t, desk.Act{}, begun(desk.Recover, true))
 	agreed := desk.Agreed{By: "second", Facts: seen, Paper: []byte("paper")}
-	paper := step(t, recover, agreed)
+	paper := step(t, onPaper, agreed)
 	expired, _, err := end.Apply(end.ExpiresAt, rules, desk.Due{})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func machine(t *testing.T) flowtable.Machine[desk.Act, desk.Event] {
 	return flowtable.Machine[desk.Act, desk.Event]{
 		Dir: ".", State: "State", Marker: "actEvent", Refusal: "fault.desk.state_",
 		Samples: []flowtable.Sample[desk.Act]{
-			{Name: "none", Value: desk.Act{}}, {Name: "proposed", Value: end}, {Name: "proposed, recovery", Value: recover},
+			{Name: "none", Value: desk.Act{}}, {Name: "proposed", Value: end}, {Name: "proposed, recovery", Value: onPaper},
 			{Name: "approved", Value: step(t, end, agreed)}, {Name: "approved, paper", Value: paper},
 			{Name: "approved, printed", Value: step(t, paper, desk.Printed{By: "first"})},
 			{Name: "refused", Value: step(t, end, desk.Declined{By: "second", Why: "doubt"})},

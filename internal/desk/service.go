@@ -2,8 +2,9 @@ package desk
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"doverie/internal/account"
@@ -95,10 +96,7 @@ func (s *Service) Act(ctx context.Context, act effect.Act, who Operator, caseID 
 			return Act{}, err
 		}
 	}
-	payload, err := json.Marshal(in.kept())
-	if err != nil {
-		return Act{}, err
-	}
+	payload := in.kept()
 	var done Act
 	err = s.Cases.DecideAtDesk(ctx, act, Asked{Case: caseID}, func(seen Seen) (Outcome, error) {
 		if err := s.own(who, seen.Case); err != nil {
@@ -136,10 +134,13 @@ func (s *Service) Act(ctx context.Context, act effect.Act, who Operator, caseID 
 	return done, err
 }
 
-// kept is what the second operator's moment needs of the details.
-type kept struct{ Phone, Family, Given, Patronymic string }
+// keptBetween stands between what is kept: no phone and no name can hold it.
+const keptBetween = "\x00"
 
-func (in Details) kept() kept { return kept{in.Phone, in.Family, in.Given, in.Patronymic} }
+// kept is what the second operator's moment needs of the details.
+func (in Details) kept() []byte {
+	return []byte(strings.Join([]string{in.Phone, in.Family, in.Given, in.Patronymic}, keptBetween))
+}
 
 // prepare checks what was typed, before anything is locked.
 func (s *Service) prepare(ctx context.Context, c Case, w Wish) (in Details, burn []effect.Effect, err error) {
@@ -212,11 +213,12 @@ func (s *Service) temporary(ctx context.Context) (password, hash string, err err
 
 // Queue lists what waits for a second operator: his own office's, or every office's for a senior one.
 func (s *Service) Queue(ctx context.Context, who Operator) ([]Act, error) {
-	switch {
-	case who.Role == Senior:
+	switch who.Role {
+	case Senior:
 		return s.Cases.Queue(ctx, "", s.Now())
-	case who.Role == Clerk:
+	case Clerk:
 		return s.Cases.Queue(ctx, who.Office, s.Now())
+	case Auditor, Administrator:
 	}
 	return nil, nil
 }
@@ -264,9 +266,11 @@ func (s *Service) keptOf(a Act) (Details, error) {
 	if err != nil {
 		return Details{}, err
 	}
-	var k kept
-	err = json.Unmarshal(plain, &k)
-	return Details{Phone: k.Phone, Family: k.Family, Given: k.Given, Patronymic: k.Patronymic}, err
+	k := strings.Split(string(plain), keptBetween)
+	if len(k) != 4 {
+		return Details{}, fault.New(fault.Internal, "fault.internal", nil)
+	}
+	return Details{Phone: k[0], Family: k[1], Given: k[2], Patronymic: k[3]}, nil
 }
 
 // Agree is the second operator's yes: the act is done in the same commit.
@@ -402,11 +406,4 @@ const (
 func Whys() []Why { return []Why{WhyDocument, WhyPressure, WhyDoubt, WhyMistake} }
 
 // Known tells whether it is one of Whys.
-func (w Why) Known() bool {
-	for _, one := range Whys() {
-		if w == one {
-			return true
-		}
-	}
-	return false
-}
+func (w Why) Known() bool { return slices.Contains(Whys(), w) }
