@@ -129,6 +129,7 @@ func (cmd demoCommand) build(c console, site *url.URL, other string, log *slog.L
 	a, err := app.New(c.ctx, app.Config{
 		Database: filepath.Join(cmd.Data, "doverie.db"), Migrate: true, Keys: keys, Policy: rules, BaseURL: site,
 		Now: clock.Now, Log: log, Channels: phones(phone), ShowClock: true, OwnHome: true, Outward: transmit.Outward{Development: true},
+		Hashing: secret.HasherOptions{Slots: secret.Room()},
 		Front: func(a *app.App, mux *http.ServeMux, citizens *httpx.Gate) {
 			demo.Start{Kit: a.Kit, Clock: clock, Policy: rules, RunDue: a.RunDue, Waterworks: other}.Mount(mux, citizens)
 			demo.Phones{Kit: a.Kit, Device: phone, Site: site.String(), People: demo.People(), Clock: true}.Mount(mux)

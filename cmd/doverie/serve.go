@@ -18,6 +18,7 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
 	"doverie/internal/notify"
+	"doverie/internal/secret"
 	"doverie/internal/store"
 )
 
@@ -115,7 +116,7 @@ func (cfg config) app(c console) app.Config {
 		Database: cfg.database, DatabaseConns: cfg.databaseConns, Keys: cfg.keys, Policy: cfg.policy, BaseURL: cfg.baseURL,
 		TrustedProxies: cfg.trustedProxies, ServiceName: cfg.serviceName, Now: c.now, Log: cfg.logger(c),
 		Outward: cfg.outward, Carriers: cfg.carriers, Lease: cfg.lease, Numbers: cfg.numbers, KitsFolder: cfg.kitsFolder,
-		OperatorURL: cfg.operatorURL,
+		OperatorURL: cfg.operatorURL, Hashing: secret.HasherOptions{Slots: secret.Room()},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -157,8 +158,23 @@ func (h *Hasher) derive(ctx context.Context, plain []byte, p phc) ([]byte, error
 	case <-ctx.Done():
 		return nil, fmt.Errorf("secret: hashing: %w", ctx.Err())
 	}
-	return argon2.IDKey(plain, p.salt, p.Time, p.Memory, p.Threads, uint32(len(p.key))), nil //nolint:gosec // 16 to 64, see parsePHC
+	var key []byte
+	behind(func() {
+		key = argon2.IDKey(plain, p.salt, p.Time, p.Memory, p.Threads, uint32(len(p.key))) //nolint:gosec // 16 to 64, see parsePHC
+	})
+	return key, nil
 }
+
+// Room makes room for hashing beside everything else, once, at the start of a program: as many goroutines more may
+// run at once as hashes do, so that the operating system, which knows their priorities, chooses between them, and
+// not the Go scheduler, which does not. It returns how many hashes should run at once: the cores. Once for a process.
+func Room() (slots int) { return room() }
+
+var room = sync.OnceValue(func() int {
+	cores := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(2 * cores)
+	return cores
+})
 
 // foldPassword prepares a password as RFC 8265's OpaqueString does: normal form C, and every kind of
 // space becomes the plain one, so that the same keys on another keyboard give the same password.

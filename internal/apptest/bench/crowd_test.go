@@ -30,8 +30,9 @@ const memoryBound = 400 << 20
 // some wait, and the rest are told at once, in their language and with Retry-After, that it is busy: nothing
 // of theirs is lost, and when the rush is over each of them gets in. Pages that hash nothing stay quick.
 func TestACrowdSignsIn(t *testing.T) {
+	cores := secret.Room() // as the program does at its start
 	w := apptest.New(t, "postgres", apptest.Options{
-		Quiet: true, Hashing: secret.HasherOptions{Params: secret.DefaultParams()},
+		Quiet: true, Hashing: secret.HasherOptions{Params: secret.DefaultParams(), Slots: cores},
 		Policy: func(p *policy.Policy) { // they all come from one machine here, and have neighbouring numbers
 			p.SignInsPerArea, p.SMSCodesArea, p.SMSCodesRange = 10*crowd, 10*crowd, 10*crowd
 		},
@@ -102,7 +103,7 @@ func TestACrowdSignsIn(t *testing.T) {
 	}
 	if *table {
 		keep(t, "crowd", fmt.Sprintf("```text\n%d sign-ins at once, %d cores: %d got to the next page, %d were told \"busy\", in %s\n",
-			crowd, runtime.GOMAXPROCS(0), entered, busy, took.Round(10*time.Millisecond))+
+			crowd, cores, entered, busy, took.Round(10*time.Millisecond))+
 			fmt.Sprintf("memory of the process, server and clients: %d MiB before, %d MiB more at the peak\n", before>>20, grown>>20)+
 			fmt.Sprintf("a cheap page: idle p50 %s, p99 %s (%d asked); in the rush p50 %s, p99 %s (%d asked); p99 is %.1f times the idle one\n```\n",
 				at(idle, 50), at(idle, 99), len(idle), at(rush, 50), at(rush, 99), len(rush), float64(at(rush, 99))/float64(at(idle, 99))))
