@@ -57,9 +57,11 @@ func newMetrics(to prometheus.Registerer, db *store.Store, now func() time.Time)
 	return m, errors.Join(wrong...)
 }
 
-// observe counts an answer. A live page's stream is open as long as somebody looks at it: its time says nothing.
+// observe counts an answer. A live page's stream is open as long as somebody looks at it, and a poll waits for
+// something to come: their time says nothing.
 func (m *metrics) observe(pattern string, status int, took time.Duration) {
-	if strings.HasSuffix(pattern, "/stream") || strings.HasSuffix(pattern, "/events") && !strings.HasPrefix(pattern, "GET /settings/") {
+	if strings.HasSuffix(pattern, "/stream") || strings.HasSuffix(pattern, "/events") && !strings.HasPrefix(pattern, "GET /settings/") ||
+		strings.HasPrefix(pattern, "POST /ssf/poll/") {
 		return
 	}
 	if pattern == "" {
