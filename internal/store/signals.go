@@ -201,10 +201,10 @@ func (s *Store) Acknowledge(ctx context.Context, now time.Time, stream string, t
 
 // untold says whether there is something to fan out.
 func (s *Store) untold(ctx context.Context) (bool, error) {
-	var any int
+	var found int
 	err := s.Read(ctx, func(ctx context.Context, q Querier) error {
 		return q.QueryRow(ctx, `SELECT 1 WHERE EXISTS (SELECT 1 FROM system_notices WHERE drained_at IS NULL)
-			OR EXISTS (SELECT 1 FROM oidc_sessions WHERE ended_at IS NOT NULL AND told_at IS NULL)`).Scan(&any)
+			OR EXISTS (SELECT 1 FROM oidc_sessions WHERE ended_at IS NOT NULL AND told_at IS NULL)`).Scan(&found)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

@@ -65,11 +65,11 @@ func (q SignalQueue) ClaimMessages(ctx context.Context, now time.Time, owner str
 
 // dueSignals looks, without a transaction, whether a claim can find anything: most of the time nothing waits.
 func (s *Store) dueSignals(ctx context.Context, now time.Time) (bool, error) {
-	var any int
+	var found int
 	err := s.Read(ctx, func(ctx context.Context, q Querier) error {
 		return q.QueryRow(ctx, `SELECT 1 FROM signal_deliveries d WHERE d.done_at IS NULL AND d.due_at <= $1 AND (d.state = 'pending' OR d.lease_until <= $1)
 			AND (d.kind = 'logout' OR EXISTS (SELECT 1 FROM signal_streams s WHERE s.id = d.stream_id AND s.method = 'push' AND s.status = 'enabled')) LIMIT 1`,
-			Micros(now)).Scan(&any)
+			Micros(now)).Scan(&found)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

@@ -124,16 +124,19 @@ func (s *Site) verify(ctx context.Context, p *gooidc.Provider, token string) (ev
 		return event{}, fmt.Errorf("%w: %w", errKey, err)
 	}
 	var said struct {
-		JTI    string `json:"jti"`
-		Nonce  string `json:"nonce"`
-		About  struct{ Format, Iss, Sub string }
-		SubID  json.RawMessage `json:"sub_id"`
+		JTI   string `json:"jti"`
+		Nonce string `json:"nonce"`
+		About struct {
+			Format string `json:"format"`
+			Iss    string `json:"iss"`
+			Sub    string `json:"sub"`
+		} `json:"sub_id"`
 		Events map[string]struct {
 			At    int64             `json:"event_timestamp"`
 			Words map[string]string `json:"reason_user"`
 		} `json:"events"`
 	}
-	if err := id.Claims(&said); err != nil || said.JTI == "" || said.Nonce != "" || len(said.Events) != 1 || json.Unmarshal(said.SubID, &said.About) != nil {
+	if err := id.Claims(&said); err != nil || said.JTI == "" || said.Nonce != "" || len(said.Events) != 1 {
 		return event{}, errRequest
 	}
 	e := event{jti: said.JTI, at: id.IssuedAt}

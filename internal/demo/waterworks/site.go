@@ -164,7 +164,9 @@ const (
 )
 
 func (s *Site) cookie(w http.ResponseWriter, name, value string) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.c.Address, "https:")}
+	c := &http.Cookie{ //nolint:gosec // Secure follows the site's address
+		Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.c.Address, "https:"),
+	}
 	if value == "" {
 		c.MaxAge = -1
 	}
@@ -286,8 +288,11 @@ func (s *Site) signOut(w http.ResponseWriter, r *http.Request) {
 
 func (s *Site) language(w http.ResponseWriter, r *http.Request) {
 	if lang := r.PostFormValue("lang"); i18n.Known(lang) {
-		http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-			Secure: strings.HasPrefix(s.c.Address, "https:")})
+		const year = 365 * 24 * 60 * 60
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // no secret; Secure follows the site's address
+			Name: langCookie, Value: lang, Path: "/", MaxAge: year, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			Secure: strings.HasPrefix(s.c.Address, "https:"),
+		})
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
