@@ -159,7 +159,7 @@ func (x *Relying) signal(w http.ResponseWriter, r *http.Request) {
 
 // Verify believes a token of that type only if a published key signed it for this system with RS256.
 func (x *Relying) Verify(token, typ string) (Told, error) {
-	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return Told{}, err
 	}
@@ -311,7 +311,6 @@ func (x *Relying) Poll(acks []string, wait bool) []Told {
 	x.t.Helper()
 	var got struct {
 		Sets map[string]string `json:"sets"`
-		More bool              `json:"moreAvailable"`
 	}
 	x.JSON(http.MethodPost, "/ssf/poll/"+x.Stream, map[string]any{"ack": acks, "returnImmediately": !wait}, &got, http.StatusOK)
 	var all []Told

@@ -135,7 +135,7 @@ func (o object) texts(name string) ([]string, error) {
 // inner reads a member that is an object; a missing one is nil.
 func (o object) inner(name string) (object, error) {
 	if !o.has(name) {
-		return nil, nil
+		return nil, nil //nolint:nilnil // a missing member is no error, and nothing
 	}
 	var in object
 	if json.Unmarshal(o[name], &in) != nil || in == nil {

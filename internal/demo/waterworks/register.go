@@ -52,7 +52,7 @@ func Register(ctx context.Context, registry Registry, address, name, file string
 		return "", "", fmt.Errorf("waterworks: %w", err)
 	}
 	kept = registration{Address: address, ID: c.ID, Secret: shown}
-	if text, err = json.Marshal(kept); err != nil {
+	if text, err = json.Marshal(kept); err != nil { //nolint:gosec // the file is where the secret is kept, for its owner only
 		return "", "", fmt.Errorf("waterworks: %w", err)
 	}
 	if err := os.WriteFile(file, append(text, '\n'), 0o600); err != nil {

@@ -89,7 +89,7 @@ const (
 	stylePath    = "/waterworks.css"
 )
 
-// Redirect, PostLogout and Backchannel are what the service must have registered for a site at that address.
+// Redirect is where a site at that address has people come back to. It stands in its registration, as do the next two.
 func Redirect(address string) string { return address + callbackPath }
 
 // PostLogout is where a person comes back to after signing out.
@@ -190,8 +190,8 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	l := login{state: secret.Token(), nonce: secret.Token(), verifier: oauth2.GenerateVerifier(), began: s.c.Now()}
 	s.cookie(w, loginCookie, s.book.begin(l))
 	client := s.client(p)
-	http.Redirect(w, r, client.AuthCodeURL(l.state, gooidc.Nonce(l.nonce), oauth2.S256ChallengeOption(l.verifier),
-		oauth2.SetAuthURLParam("ui_locales", s.lang(r))), http.StatusSeeOther)
+	to := client.AuthCodeURL(l.state, gooidc.Nonce(l.nonce), oauth2.S256ChallengeOption(l.verifier), oauth2.SetAuthURLParam("ui_locales", s.lang(r)))
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // the service's published address; of the request there is one of two languages in it
 }
 
 var (
