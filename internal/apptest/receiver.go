@@ -115,7 +115,7 @@ func (x *Relying) Wrong() []string {
 }
 
 // answer takes a token, or does as Down and Silent say.
-func (x *Relying) answer(w http.ResponseWriter, taken int, token, typ string) {
+func (x *Relying) answer(ctx context.Context, w http.ResponseWriter, taken int, token, typ string) {
 	x.mu.Lock()
 	down, silent := x.down, x.silent
 	x.mu.Unlock()
@@ -123,7 +123,7 @@ func (x *Relying) answer(w http.ResponseWriter, taken int, token, typ string) {
 		w.WriteHeader(down)
 		return
 	}
-	told, err := x.Verify(token, typ)
+	told, err := x.verify(ctx, token, typ)
 	x.mu.Lock()
 	if err != nil {
 		x.wrong = append(x.wrong, err.Error())
@@ -142,7 +142,7 @@ func (x *Relying) answer(w http.ResponseWriter, taken int, token, typ string) {
 }
 
 func (x *Relying) logout(w http.ResponseWriter, r *http.Request) {
-	x.answer(w, http.StatusOK, r.PostFormValue("logout_token"), signals.TypeLogout)
+	x.answer(r.Context(), w, http.StatusOK, r.PostFormValue("logout_token"), signals.TypeLogout)
 }
 
 func (x *Relying) signal(w http.ResponseWriter, r *http.Request) {
@@ -154,11 +154,13 @@ func (x *Relying) signal(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text, _ := io.ReadAll(r.Body)
-	x.answer(w, http.StatusAccepted, string(text), signals.TypeSET)
+	x.answer(r.Context(), w, http.StatusAccepted, string(text), signals.TypeSET)
 }
 
 // Verify believes a token of that type only if a published key signed it for this system with RS256.
-func (x *Relying) Verify(token, typ string) (Told, error) {
+func (x *Relying) Verify(token, typ string) (Told, error) { return x.verify(context.Background(), token, typ) }
+
+func (x *Relying) verify(ctx context.Context, token, typ string) (Told, error) {
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return Told{}, err
@@ -166,7 +168,7 @@ func (x *Relying) Verify(token, typ string) (Told, error) {
 	if got, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string); got != typ {
 		return Told{}, fmt.Errorf("typ is %q, want %q", got, typ)
 	}
-	body, err := gooidc.NewRemoteKeySet(context.Background(), x.w.URL+"/oidc/jwks").VerifySignature(context.Background(), token)
+	body, err := gooidc.NewRemoteKeySet(ctx, x.w.URL+"/oidc/jwks").VerifySignature(ctx, token)
 	if err != nil {
 		return Told{}, err
 	}
@@ -188,7 +190,7 @@ func (x *Relying) Verify(token, typ string) (Told, error) {
 		return told, fmt.Errorf("jti, iat or events: %v", c)
 	case nonce:
 		return told, errors.New("a nonce: it could pass for an id token")
-	case typ == signals.TypeLogout && (c["sid"] == nil || c["sub"] == nil || c["exp"] == nil || c["events"].(map[string]any)[string(signals.Logout)] == nil):
+	case typ == signals.TypeLogout && (c["sid"] == nil || c["sub"] == nil || c["exp"] == nil || events[string(signals.Logout)] == nil):
 		return told, fmt.Errorf("no logout token: %v", c)
 	case typ == signals.TypeSET && (c["sub_id"] == nil || c["sub"] != nil || c["exp"] != nil):
 		return told, fmt.Errorf("no security event token: %v", c)

@@ -214,7 +214,7 @@ func (s *Store) untold(ctx context.Context) (bool, error) {
 
 func eventsOf(names string) []signals.Event {
 	var all []signals.Event
-	for _, e := range strings.FieldsSeq(names) {
+	for e := range strings.FieldsSeq(names) {
 		all = append(all, signals.Event(e))
 	}
 	return all

@@ -84,7 +84,7 @@ func (s *Site) signal(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]string{"err": code.Error(), "description": "see this site's log"})
+		_, _ = fmt.Fprintf(w, `{"err":%q,"description":"see this site's log"}`, code.Error())
 		return
 	default:
 		w.WriteHeader(http.StatusServiceUnavailable) // it comes again
