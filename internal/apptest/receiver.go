@@ -158,7 +158,9 @@ func (x *Relying) signal(w http.ResponseWriter, r *http.Request) {
 }
 
 // Verify believes a token of that type only if a published key signed it for this system with RS256.
-func (x *Relying) Verify(token, typ string) (Told, error) { return x.verify(context.Background(), token, typ) }
+func (x *Relying) Verify(token, typ string) (Told, error) {
+	return x.verify(context.Background(), token, typ)
+}
 
 func (x *Relying) verify(ctx context.Context, token, typ string) (Told, error) {
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
