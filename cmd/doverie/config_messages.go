@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -174,7 +175,7 @@ type filler struct {
 	problems []error
 }
 
-func (f *filler) fail(key, format string, args ...any) {
+func (f *filler) failf(key, format string, args ...any) {
 	f.problems = append(f.problems, fmt.Errorf(key+": "+format, args...))
 }
 
@@ -184,7 +185,7 @@ func (f *filler) fill(key string, from, into any) {
 	for field, value := range src.Fields() {
 		name := key + "." + field.Tag.Get("toml")
 		if field.Tag.Get("required") != "" && value.IsZero() {
-			f.fail(name, "is missing")
+			f.failf(name, "is missing")
 		}
 		if secret := field.Tag.Get("secret"); secret != "" {
 			f.secret(name, value.String(), src.FieldByName(secret))
@@ -196,7 +197,7 @@ func (f *filler) fill(key string, from, into any) {
 		case field.Name == "CAFile" && value.String() != "":
 			content, err := os.ReadFile(value.String())
 			if err != nil {
-				f.fail(name, "%w", err)
+				f.failf(name, "%w", err)
 			}
 			target.SetBytes(content)
 		case value.Kind() == target.Kind() && value.CanConvert(target.Type()):
@@ -216,12 +217,12 @@ func (f *filler) secret(key, path string, into reflect.Value) {
 		return
 	}
 	if into.String() != "" {
-		f.fail(key, "the environment gives the secret itself as well")
+		f.failf(key, "the environment gives the secret itself as well")
 		return
 	}
 	text, err := readSecret(path)
 	if err != nil {
-		f.fail(key, "%w", err)
+		f.failf(key, "%w", err)
 		return
 	}
 	into.SetString(text)
@@ -261,7 +262,7 @@ var renamed = map[string]string{
 func (f *filler) blame(key string, table any, reports bool, err error) {
 	found := fieldOfError.FindStringSubmatch(err.Error())
 	if found == nil {
-		f.fail(key, "%w", err)
+		f.failf(key, "%w", err)
 		return
 	}
 	name := renamed[found[1]]
@@ -277,10 +278,10 @@ func (f *filler) blame(key string, table any, reports bool, err error) {
 		}
 	}
 	if name == "" {
-		f.fail(key, "%w", err)
+		f.failf(key, "%w", err)
 		return
 	}
-	f.fail(key+"."+name, "%s", found[2])
+	f.failf(key+"."+name, "%s", found[2])
 }
 
 // noClock stands for the clock while a configuration is only checked.
@@ -295,9 +296,9 @@ func (m *messagesConfig) carriers() (app.Carriers, []error) {
 		key := "messages." + kind + "." + name
 		switch {
 		case !carrierName.MatchString(name):
-			f.fail(key, "a name is made of up to 32 small Latin letters and digits, a letter first")
+			f.failf(key, "a name is made of up to 32 small Latin letters and digits, a letter first")
 		case via[name] != "":
-			f.fail(key, "another carrier has that name")
+			f.failf(key, "another carrier has that name")
 		}
 		via[name] = map[string]string{"smtp": "email"}[kind]
 		via[name] = cmp.Or(via[name], "sms")
@@ -306,7 +307,7 @@ func (m *messagesConfig) carriers() (app.Carriers, []error) {
 	limit := m.Lease * 3 / 4
 	inTime := func(key string, d, otherwise time.Duration) {
 		if took := cmp.Or(d, otherwise); took >= limit {
-			f.fail(key, "%s is not shorter than three quarters of messages.lease (%s)", took, limit)
+			f.failf(key, "%s is not shorter than three quarters of messages.lease (%s)", took, limit)
 		}
 	}
 	for _, n := range sortedKeys(m.SMPP) {
@@ -340,10 +341,10 @@ func (m *messagesConfig) carriers() (app.Carriers, []error) {
 	}
 	out.Kinds = m.orders(f, via)
 	if m.Lease < minLease || m.Lease > maxLease {
-		f.fail("messages.lease", "%s is outside %s–%s", m.Lease, minLease, maxLease)
+		f.failf("messages.lease", "%s is outside %s–%s", m.Lease, minLease, maxLease)
 	}
 	if m.Development && len(via) > 0 {
-		f.fail("messages.development", "is for a trial without carriers: take them out, or this")
+		f.failf("messages.development", "is for a trial without carriers: take them out, or this")
 	}
 	return out, f.problems
 }
@@ -354,9 +355,7 @@ func (f *filler) gateway(key, name string, table *httpConfig) app.Gateway {
 	f.fill(key, table, &g.Config)
 	if table.Authorization != "" {
 		headers := map[string]string{"Authorization": table.Authorization}
-		for k, v := range table.Headers {
-			headers[k] = v
-		}
+		maps.Copy(headers, table.Headers)
 		g.Headers = headers
 	}
 	if _, err := httpsms.New(g.Config); err != nil && len(f.problems) == before {
@@ -370,7 +369,7 @@ func (f *filler) gateway(key, name string, table *httpConfig) app.Gateway {
 	for _, path := range table.ReportSecretFiles {
 		text, err := readSecret(strings.TrimSpace(path))
 		if err != nil {
-			f.fail(key+".report_secret_files", "%w", err)
+			f.failf(key+".report_secret_files", "%w", err)
 		}
 		reports.Secrets = append(reports.Secrets, []byte(text))
 	}
@@ -395,9 +394,9 @@ func (m *messagesConfig) orders(f *filler, via map[string]string) map[notify.Kin
 			used[n] = true
 			switch {
 			case via[n] == "" || channel != "" && via[n] != channel:
-				f.fail(key, "%q is no carrier of %s", n, cmp.Or(channel, "anything"))
+				f.failf(key, "%q is no carrier of %s", n, cmp.Or(channel, "anything"))
 			case slices.Contains(names[:i], n):
-				f.fail(key, "%q stands there twice", n)
+				f.failf(key, "%q stands there twice", n)
 			}
 		}
 	}
@@ -406,7 +405,7 @@ func (m *messagesConfig) orders(f *filler, via map[string]string) map[notify.Kin
 	kinds := map[notify.Kind][]string{}
 	for _, kind := range sortedKeys(m.Order) {
 		if _, known := notify.Lookup(notify.Kind(kind)); !known || notify.Resolve(notify.Kind(kind)) != notify.Kind(kind) {
-			f.fail("messages.order."+kind, "there is no such kind of message")
+			f.failf("messages.order."+kind, "there is no such kind of message")
 			continue
 		}
 		look("messages.order."+kind, m.Order[kind], "")
@@ -414,7 +413,7 @@ func (m *messagesConfig) orders(f *filler, via map[string]string) map[notify.Kin
 	}
 	for _, n := range sortedKeys(via) {
 		if !used[n] {
-			f.fail("messages", "the carrier %q stands in no order: put it into messages.%s", n, via[n])
+			f.failf("messages", "the carrier %q stands in no order: put it into messages.%s", n, via[n])
 		}
 	}
 	return kinds

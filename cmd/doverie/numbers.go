@@ -44,7 +44,7 @@ func (cmd adminNumbersCommand) Run(c console) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close() //nolint:errcheck // it is only read
+		defer f.Close()
 		count := map[account.NumberNews]int{}
 		refused := 0
 		for line := range numbers.Lines(f, c.now()) {

@@ -97,11 +97,11 @@ type tools struct {
 // event is what an operator should see of a carrier. It holds no number and no text.
 func (t tools) event(carrier, what string, err error) {
 	t.metrics.carrierEvents.WithLabelValues(carrier, what).Inc()
-	level := slog.LevelWarn
 	if what == "bound" {
-		level = slog.LevelInfo
+		t.log.Info("carrier", "carrier", carrier, "what", what)
+		return
 	}
-	t.log.Log(context.Background(), level, "carrier", "carrier", carrier, "what", what, "error", err)
+	t.log.Warn("carrier", "carrier", carrier, "what", what, "error", err)
 }
 
 var errNames = errors.New("app: Carriers")

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 // finishForm waits for a press before it sends the second code: the person must be at the screen and
 // ready, or the code is read out to whoever calls.
 func (p *Recovery) finishForm(w http.ResponseWriter, r *http.Request, h here) error {
-	page := p.finishPage(r.Context(), h, nil)
+	page := p.finishPage(r, h, nil)
 	page.Sent, page.Resent = r.URL.Query().Has("sent"), r.URL.Query().Get("sent") == "again"
 	return p.kit.Page(w, r, page)
 }
@@ -29,7 +28,7 @@ func (p *Recovery) sendSecond(w http.ResponseWriter, r *http.Request, browser st
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok { // too soon: a code is on its way already
-			return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, errs) })
+			return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r, h, errs) })
 		}
 		return err
 	}
@@ -46,27 +45,27 @@ func (p *Recovery) verify(w http.ResponseWriter, r *http.Request, browser string
 	}
 	code := form.Get("code")
 	if strings.TrimSpace(code) == "" {
-		return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, emptyCode()) })
+		return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r, h, emptyCode()) })
 	}
 	if err := p.of.Verify(r.Context(), p.kit.Act(r), browser, code); err != nil {
 		if to := p.onward(w, r, err); to == nil {
 			return nil
 		}
 		if errs, ok := httpx.FormErrors(err, "code"); ok {
-			return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r.Context(), h, errs) })
+			return p.again(w, r, pathRecoveryFinish, func(h here) ui.Page { return p.finishPage(r, h, errs) })
 		}
 		return err
 	}
 	return httpx.Redirect(w, r, pathRecovery)
 }
 
-func (p *Recovery) finishPage(ctx context.Context, h here, errs ui.Errors) ui.RecoveryFinish {
+func (p *Recovery) finishPage(r *http.Request, h here, errs ui.Errors) ui.RecoveryFinish {
 	way, does := ui.BySMS, ui.K("recovery.finish.does")
 	if h.view.Channel == effect.Email {
 		way, does = ui.ByEmail, ui.K("recovery.finish.does_email")
 	}
 	// Whoever is here has entered a code of this account before, and a contact has said yes: he may know.
-	delivery := p.delivery(ctx, secret.RecoveryFinish, h.view.ID)
+	delivery := p.delivery(r.Context(), secret.RecoveryFinish, h.view.ID)
 	return ui.RecoveryFinish{
 		Errors: errs, Guarded: h.view.Guarded, Sent: true, Life: p.policy.CodeTTL, Pause: p.policy.CodeResend, Until: h.view.ExpiresAt,
 		Code: ui.CodeField{Name: "code", Way: way, Does: does, Delivery: delivery}.Check(errs),

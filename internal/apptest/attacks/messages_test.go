@@ -49,7 +49,9 @@ func (o *operator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if at := o.says[question.Phone].ReassignedAt; !at.IsZero() {
 		answer["reassigned_at"] = at.Format(time.RFC3339)
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 }
 
 func (o *operator) report(phone string, r numbers.Report) {
