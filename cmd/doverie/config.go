@@ -46,6 +46,7 @@ type fileConfig struct {
 	Operator       operatorConfig `toml:"operator" envPrefix:"OPERATOR_"`
 	Numbers        numbersConfig  `toml:"numbers" envPrefix:"NUMBERS_"`
 	Signals        signalsConfig  `toml:"signals" envPrefix:"SIGNALS_"`
+	Audit          auditConfig    `toml:"audit" envPrefix:"AUDIT_"`
 	Policy         map[string]any `toml:"policy"`
 }
 
@@ -53,6 +54,12 @@ type fileConfig struct {
 type operatorConfig struct {
 	Listen  string `toml:"listen" env:"LISTEN" doc:"address and port of the operators' console (/operator) alone; empty: it is served with everything else. Never the public one"`
 	BaseURL string `toml:"base_url" env:"BASE_URL" doc:"address operators type when the console has a listener of its own; their passkeys belong to its host; empty: base_url"`
+}
+
+// auditConfig says how the event log is signed.
+type auditConfig struct {
+	Folder  string `toml:"folder" env:"FOLDER" doc:"folder for signed checkpoints of the event log, on another disk or machine than the database; it must exist. Empty: they are kept in the database only, and a database set back to an older copy is not noticed"`
+	KeyFile string `toml:"key_file" env:"KEY_FILE" doc:"file with a key of its own for signing checkpoints, made like the master key; empty: derived from the master key"`
 }
 
 func defaultConfig() fileConfig {
@@ -141,6 +148,9 @@ type config struct {
 	numbers               app.Numbers
 	outward               transmit.Outward
 	policy                policy.Policy
+
+	auditFolder string
+	auditKeys   *secret.Keyring // nil: keys
 
 	operatorListen string
 	operatorURL    *url.URL // nil: the console is served with everything else
@@ -296,6 +306,16 @@ func (raw fileConfig) check() (c config, problems []error) {
 	}
 	if c.keys, err = readKeys(raw.SecretKeyFile); err != nil {
 		fail("secret_key_file", "%w", err)
+	}
+	if c.auditFolder = raw.Audit.Folder; c.auditFolder != "" {
+		if info, err := os.Stat(c.auditFolder); err != nil || !info.IsDir() {
+			fail("audit.folder", "%q is not a folder that is there", c.auditFolder)
+		}
+	}
+	if raw.Audit.KeyFile != "" {
+		if c.auditKeys, err = readKeys(raw.Audit.KeyFile); err != nil {
+			fail("audit.key_file", "%w", err)
+		}
 	}
 	for _, network := range raw.TrustedProxies {
 		prefix, err := netip.ParsePrefix(strings.TrimSpace(network))

@@ -38,6 +38,9 @@ type commands struct {
 	Policy   policyCommand   `cmd:"" help:"Print every number of the rules: key, value, bounds, meaning."`
 	Admin    adminCommand    `cmd:"" help:"Acts of the administrator."`
 	Audit    auditCommand    `cmd:"" help:"The event log."`
+	Backup   backupCommand   `cmd:"" help:"Copy the SQLite database into a file while it is served from."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in the place of the SQLite database, behind a fence: nothing issued before works."`
+	Fence    fenceCommand    `cmd:"" help:"Put the fence around a database that was restored with other tools: PostgreSQL, or a copied file."`
 	Outreach outreachCommand `cmd:"" help:"The information campaign: the checked text, kits of materials, covering letters."`
 	Version  versionCommand  `cmd:"" help:"Print the version of the program."`
 }

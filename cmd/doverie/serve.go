@@ -117,6 +117,7 @@ func (cfg config) app(c console) app.Config {
 		TrustedProxies: cfg.trustedProxies, ServiceName: cfg.serviceName, Now: c.now, Log: cfg.logger(c),
 		Outward: cfg.outward, Carriers: cfg.carriers, Lease: cfg.lease, Numbers: cfg.numbers, KitsFolder: cfg.kitsFolder,
 		OperatorURL: cfg.operatorURL, Hashing: secret.HasherOptions{Slots: secret.Room()},
+		Notary: app.Notary{Folder: cfg.auditFolder, Keys: cfg.auditKeys},
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/i18n"
 	"doverie/internal/policy"
-	"doverie/internal/store"
 )
 
 type policyCommand struct {
@@ -43,40 +42,6 @@ func (cmd policyCommand) Run(c console) error {
 		return fmt.Errorf("%w: %w", errConfig, errors.Join(wrong...))
 	}
 	return nil
-}
-
-type auditCommand struct {
-	Verify auditVerifyCommand `cmd:"" help:"Prove that no event was changed, removed, moved or cut off; name the first broken one."`
-}
-
-type auditVerifyCommand struct {
-	configFlag
-}
-
-// Run walks the whole chain.
-func (cmd auditVerifyCommand) Run(c console) error {
-	cfg, err := cmd.read(c)
-	if err != nil {
-		return err
-	}
-	db, err := store.Open(c.ctx, cfg.database, store.Options{Keys: cfg.keys, Now: c.now, Conns: cfg.databaseConns})
-	if err != nil {
-		return err
-	}
-	if err := db.CheckSchema(c.ctx); err != nil {
-		return errors.Join(err, db.Close())
-	}
-	report, err := db.VerifyEvents(c.ctx)
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	if !report.Intact() {
-		c.sayf("BROKEN: event %d: %s; %d events before it are intact", report.FirstBad, report.Fault, report.Count)
-		return errors.Join(errFindings, db.Close())
-	}
-	c.sayf("intact: %d events, head %x", report.Count, report.Head.Hash)
-	c.sayf("Keep the head outside this machine: a whole database set back to an older copy shows by it alone.")
-	return db.Close()
 }
 
 type versionCommand struct{}

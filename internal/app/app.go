@@ -23,6 +23,7 @@ import (
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
 	"doverie/internal/jobs"
+	"doverie/internal/notary"
 	"doverie/internal/notify"
 	"doverie/internal/oidc"
 	"doverie/internal/policy"
@@ -60,6 +61,7 @@ type Config struct {
 	Metrics        prometheus.Registerer             // nil: nothing is measured
 	Outward        transmit.Outward                  // where other systems may be reached
 	OutwardTLS     *tls.Config                       // nil: the machine's own certificates
+	Notary         Notary                            // how the event log is signed
 	OperatorURL    *url.URL                          // address of the operators' console when it has a listener of its own; nil: with everything else
 }
 
@@ -91,6 +93,7 @@ type App struct {
 	Staff      *desk.Staff
 	Records    *desk.Records
 	Console    *console.Console
+	Notary     *notary.Service
 
 	now     func() time.Time
 	log     *slog.Logger
@@ -140,6 +143,7 @@ func (a *App) Run(ctx context.Context) {
 	all.Go(func() { a.telling.Run(ctx) })
 	all.Go(func() { a.sweeps(ctx) })
 	all.Go(func() { a.watchMessages(ctx) })
+	all.Go(func() { a.notarise(ctx) })
 	all.Wait()
 	hangUp()
 	outer.Wait()

@@ -15,6 +15,7 @@ import (
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
 	"doverie/internal/jobs"
+	"doverie/internal/notary"
 	"doverie/internal/notify"
 	"doverie/internal/oidc"
 	"doverie/internal/oidc/endpoint"
@@ -66,6 +67,9 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 		return nil, err
 	}
 	if err := a.services(c); err != nil {
+		return nil, err
+	}
+	if err := a.notary(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := a.signals(c); err != nil {
@@ -180,6 +184,7 @@ func (a *App) background(c Config) error {
 		campaign.TimerKits:         a.Campaigns.MakeSome,
 		desk.TimerExpire:           a.Desk.Expire,
 		desk.TimerPaper:            a.Desk.WipePaper,
+		notary.TimerTend:           a.Notary.Tend,
 	} {
 		a.jobs.Register(kind, handler)
 	}
@@ -241,6 +246,7 @@ func (a *App) mount(c Config) {
 		web.NewAccount(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now),
 		security,
 		web.NewHistory(a.Kit, a.Store),
+		web.NewProofs(a.Kit, a.Store, a.Notary.Signer.Key(), c.Now),
 		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts),
 		web.NewSwitches(a.Kit, a.Guards, c.Policy),
 		web.NewRemovals(a.Kit, a.Protect),
@@ -268,6 +274,7 @@ func (a *App) mount(c Config) {
 	}.Mount(mux)
 	a.mountDesk(c, mux)
 	a.mountHealth(mux)
+	a.mountNotary(mux)
 	a.mountReports(mux)
 	if !c.OwnHome {
 		landing.MountHome(mux, gate)

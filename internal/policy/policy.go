@@ -89,6 +89,10 @@ type Policy struct {
 	SystemKeyAnnounce time.Duration `key:"system_key_announce" doc:"other systems: a signing key is published this long before it signs" min:"1h" max:"720h"`
 	SystemKeyLife     time.Duration `key:"system_key_life" doc:"other systems: a key signs this long" min:"24h" max:"17520h"`
 
+	CheckpointLook   time.Duration `key:"checkpoint_look" doc:"event log: how often new events are added to the signed tree" min:"10s" max:"1h"`
+	CheckpointEvery  time.Duration `key:"checkpoint_every" doc:"event log: longest time between checkpoints while there are new events" min:"1m" max:"24h"`
+	CheckpointEvents int           `key:"checkpoint_events" doc:"event log: new events after which a checkpoint is signed at once" min:"1" max:"1000000"`
+
 	CampaignLinkTTL time.Duration `key:"campaign_link_ttl" doc:"life of the link in a covering letter of the campaign" min:"24h" max:"8760h"`
 	CountFloor      int           `key:"count_floor" doc:"a counter below this is shown as 'fewer than'" min:"2" max:"1000"`
 
@@ -121,6 +125,8 @@ func Default() Policy {
 		UnfreezeAlone: 72 * time.Hour, OperatorQueue: 30 * time.Minute, TempPassword: 24 * time.Hour,
 		SystemArea: 20000, SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
 		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,
+
+		CheckpointLook: time.Minute, CheckpointEvery: 10 * time.Minute, CheckpointEvents: 1000,
 
 		CampaignLinkTTL: 60 * day, CountFloor: 10,
 		OperatorSession: 8 * time.Hour, OperatorIdle: 15 * time.Minute, OperatorEnrolment: 24 * time.Hour,

@@ -113,3 +113,6 @@ func random(n int) []byte {
 	_, _ = rand.Read(b) // documented never to return an error
 	return b
 }
+
+// Seed returns 32 bytes from which a key pair of one purpose is made: the same ones every time.
+func (k *Keyring) Seed(purpose string) []byte { return k.key("seed:" + purpose) }

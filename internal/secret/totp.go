@@ -84,3 +84,7 @@ func totpCode(key []byte, step int64) string {
 	n := binary.BigEndian.Uint32(sum[at:]) & 0x7fffffff
 	return fmt.Sprintf("%0*d", codeDigits, n%codeCount)
 }
+
+// TOTPNewestStep is the newest step whose code could have been accepted by now: noted as the last one used, it refuses
+// every code seen so far.
+func TOTPNewestStep(now time.Time) int64 { return now.Unix()/totpPeriod + totpSkew }

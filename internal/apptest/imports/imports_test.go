@@ -46,13 +46,14 @@ var law = map[string]struct {
 	}, "the transmitter's addresses and its way out: bounded HTTP, no rule of its own"},
 	"jobs":     {[]string{"effect", "fault"}, "the loop knows nothing of what it carries"},
 	"notify":   {[]string{"effect", "fault", "i18n", "secret"}, "a text must be renderable without a database"},
-	"store":    {[]string{"account", "audit", "campaign", "desk", "effect", "fault", "jobs", "oidc", "outreach", "policy", "ratelimit", "recovery", "secret", "session", "signals", "trust"}, "the only SQL; it serves the domain"},
+	"notary":   {[]string{"audit", "effect", "policy"}, "checkpoints and proofs are checked without the server, and know no SQL"},
+	"store":    {[]string{"account", "audit", "campaign", "desk", "effect", "fault", "jobs", "notary", "oidc", "outreach", "policy", "ratelimit", "recovery", "secret", "session", "signals", "trust"}, "the only SQL; it serves the domain"},
 	"outreach": {[]string{"fault"}, "the campaign's text and sheets know nothing of accounts"},
 	"campaign": {[]string{"effect", "fault", "outreach", "policy", "secret"}, "the campaign at work knows its staff by account id only"},
 	"ui":       {[]string{"fault", "i18n"}, "a page is data: it cannot ask a service"},
 	"httpx":    {[]string{"effect", "fault", "i18n", "ui"}, "the edge knows no rule of the domain"},
 	"web": {[]string{
-		"account", "audit", "campaign", "effect", "fault", "httpx", "i18n", "outreach", "policy", "recovery", "secret", "session", "trust", "ui",
+		"account", "audit", "campaign", "effect", "fault", "httpx", "i18n", "notary", "outreach", "policy", "recovery", "secret", "session", "trust", "ui",
 	}, "pages call services; a page that could reach the store would pass by the rules"},
 }
 
