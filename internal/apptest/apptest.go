@@ -83,6 +83,9 @@ type Options struct {
 
 	OperatorURL *url.URL // address of the operators' console when it has a listener of its own
 
+	Notary   app.Notary // how the event log is signed
+	Database string     // SQLite only: a database that is there already, such as a restored one; empty: a new one
+
 	Localhost bool // people reach it as http://localhost, where browsers allow passkeys, and not by its IP address
 }
 
@@ -90,10 +93,12 @@ type Options struct {
 func New(t testing.TB, engine string, o Options) *World {
 	t.Helper()
 	var db *storetest.DB
-	switch engine {
-	case "sqlite":
+	switch {
+	case o.Database != "":
+		db = storetest.Open(t, o.Database)
+	case engine == "sqlite":
 		db = storetest.SQLite(t)
-	case "postgres":
+	case engine == "postgres":
 		db = storetest.Postgres(t)
 	default:
 		t.Fatalf("no engine %q", engine)
@@ -127,6 +132,7 @@ func New(t testing.TB, engine string, o Options) *World {
 			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
 		},
 		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics, OperatorURL: o.OperatorURL, Carriers: o.Carriers, Numbers: o.Numbers, Outward: transmit.Outward{Development: true},
+		Notary: o.Notary,
 	})
 	if err != nil {
 		t.Fatal(err)

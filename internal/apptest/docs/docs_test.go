@@ -4,7 +4,6 @@ package docs
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -166,47 +165,49 @@ func serves(t *testing.T, folder string, words []string) {
 	}
 }
 
-// TestCopyOfARunningDatabase takes a copy as docs/operations.md says, while the server runs, and proves that it is whole.
+// TestCopyOfARunningDatabase takes a backup as docs/operations.md says, while the server runs, and puts it back.
 func TestCopyOfARunningDatabase(t *testing.T) {
 	t.Parallel()
 	folder := workplace(t)
-	must := func(words ...string) string {
+	must := func(says string, words ...string) {
 		t.Helper()
 		out, err := run(t, folder, words...)
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, out)
+		if err != nil || !strings.Contains(out, says) {
+			t.Fatalf("%s: %v, and not %q\n%s", strings.Join(words, " "), err, says, out)
 		}
-		return out
 	}
-	must("bin/doverie", "migrate", "-config", "doverie.toml")
+	must("schema", "bin/doverie", "migrate", "-config", "doverie.toml")
 	server := command(t.Context(), folder, []string{"bin/doverie", "serve", "-config", "doverie.toml"})
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	must("bin/doverie", "admin", "import", "-config", "doverie.toml", "people.jsonl")
-	db, err := sql.Open("sqlite", filepath.Join(folder, "doverie.db"))
+	must("", "bin/doverie", "admin", "import", "-config", "doverie.toml", "people.jsonl")
+	must("all intact, epoch 1", "bin/doverie", "backup", "-config", "doverie.toml", "copy.db")
+	if out, err := run(t, folder, "bin/doverie", "backup", "-config", "doverie.toml", "copy.db"); err == nil {
+		t.Errorf("a backup is written over: %s", out)
+	}
+	if err := errors.Join(server.Process.Signal(os.Interrupt), server.Wait()); err != nil {
+		t.Error(err)
+	}
+	must("intact: ", "bin/doverie", "audit", "verify", "-config", "doverie.toml")
+	if out, err := run(t, folder, "bin/doverie", "restore", "-config", "doverie.toml", "copy.db"); err == nil {
+		t.Errorf("a database is written over without being asked: %s", out)
+	}
+	must("fenced: epoch 2", "bin/doverie", "restore", "-config", "doverie.toml", "-replace", "copy.db")
+	must("tree: ", "bin/doverie", "audit", "verify", "-config", "doverie.toml")
+	must("fenced: epoch 3", "bin/doverie", "fence", "-config", "doverie.toml")
+	must("checkpoint", "bin/doverie", "audit", "export", "-config", "doverie.toml", "log.jsonl")
+	must("intact: ", "bin/doverie", "audit", "verify", "-export", "log.jsonl")
+	log, err := os.ReadFile(filepath.Join(folder, "log.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), `VACUUM INTO '`+filepath.Join(folder, "copy.db")+`'`); err != nil {
-		t.Error(err)
-	}
-	if err := errors.Join(db.Close(), server.Process.Signal(os.Interrupt), server.Wait()); err != nil {
-		t.Error(err)
-	}
-	whole := must("bin/doverie", "audit", "verify", "-config", "doverie.toml")
-	// Restore: the old files away, the copy in place.
-	for _, name := range []string{"doverie.db", "doverie.db-wal", "doverie.db-shm"} {
-		if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Rename(filepath.Join(folder, "copy.db"), filepath.Join(folder, "doverie.db")); err != nil {
+	spoilt := strings.Replace(string(log), `"kind":"audit.fenced"`, `"kind":"audit.fenceD"`, 1)
+	if err := os.WriteFile(filepath.Join(folder, "spoilt.jsonl"), []byte(spoilt), 0o600); err != nil || spoilt == string(log) {
 		t.Fatal(err)
 	}
-	must("bin/doverie", "migrate", "-config", "doverie.toml")
-	if copied := must("bin/doverie", "audit", "verify", "-config", "doverie.toml"); copied != whole || !strings.HasPrefix(copied, "intact: ") {
-		t.Errorf("the copy says %q, the original %q", copied, whole)
+	if out, err := run(t, folder, "bin/doverie", "audit", "verify", "-export", "spoilt.jsonl"); err == nil || !strings.Contains(out, "BROKEN: event ") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
