@@ -80,6 +80,7 @@ func (a *Auditor) Next(r Record) bool {
 		return false
 	case !r.Leafed:
 		a.done = true
+		a.fence(r.Event) // one that was just begun
 		return true
 	case a.done:
 		return a.fail(a.tree.size+1, LeafLost)
@@ -87,11 +88,16 @@ func (a *Auditor) Next(r Record) bool {
 		return a.fail(r.Seq, LeafChanged)
 	}
 	a.tree.add(r.Leaf)
-	if epoch, ok := fenceOf(r.Event, a.report.Epoch); ok {
-		a.report.Lost = append(a.report.Lost, Lost{Epoch: a.report.Epoch, Kept: r.Seq - 1, Known: r.Seq - 1})
+	a.fence(r.Event)
+	return a.compare()
+}
+
+// fence notes that an event begins an epoch.
+func (a *Auditor) fence(e audit.Event) {
+	if epoch, ok := fenceOf(e, a.report.Epoch); ok {
+		a.report.Lost = append(a.report.Lost, Lost{Epoch: a.report.Epoch, Kept: e.Seq - 1, Known: e.Seq - 1})
 		a.report.Epoch = epoch
 	}
-	return a.compare()
 }
 
 // fenceOf reads the epoch that an event begins.
