@@ -20,6 +20,7 @@ import (
 	"doverie/internal/notify/httpsms"
 	"doverie/internal/notify/smpp"
 	"doverie/internal/notify/smtp"
+	"doverie/internal/notify/webpush"
 )
 
 // messagesConfig says how messages reach people. A carrier is a table of its own under the name that the orders,
@@ -33,6 +34,16 @@ type messagesConfig struct {
 	SMPP        map[string]*smppConfig `toml:"smpp" env:"SMPP"`
 	HTTP        map[string]*httpConfig `toml:"http" env:"HTTP"`
 	SMTP        map[string]*smtpConfig `toml:"smtp" env:"SMTP"`
+	Push        pushConfig             `toml:"push" envPrefix:"PUSH_"`
+}
+
+// pushConfig says how notices reach people's browsers.
+type pushConfig struct {
+	Contact  string        `toml:"contact" env:"CONTACT" doc:"whom a push service asks when something is wrong: mailto: and an address, or an https page; empty: notices in browsers are not offered"`
+	Services []string      `toml:"services" env:"SERVICES" doc:"hosts of push services that may be written to, *. for every name under one; none: those of Chrome, Firefox, Safari and Edge"`
+	CAFile   string        `toml:"ca_file" env:"CA_FILE" doc:"file with PEM certificates that are trusted instead of the system's"`
+	Timeout  time.Duration `toml:"timeout" env:"TIMEOUT" doc:"for a whole request; 0s: 10s"`
+	Window   int           `toml:"window" env:"WINDOW" doc:"requests at the same time; 0: 16"`
 }
 
 // The fields of a carrier are called like those of its package, so that an error of the package names our key.
@@ -251,7 +262,7 @@ func readSecret(path string) (string, error) {
 	return text, nil
 }
 
-var fieldOfError = regexp.MustCompile(`^(?:smpp|httpsms|smtp|numbers): ([A-Za-z0-9]+): (.*)$`)
+var fieldOfError = regexp.MustCompile(`^(?:smpp|httpsms|smtp|webpush|numbers): ([A-Za-z0-9]+): (.*)$`)
 
 // renamed are fields that are called otherwise here, or are made of a secret.
 var renamed = map[string]string{
@@ -339,6 +350,7 @@ func (m *messagesConfig) carriers() (app.Carriers, []error) {
 		}
 		out.SMTP = append(out.SMTP, conf)
 	}
+	out.Push = f.push(&m.Push, inTime)
 	out.Kinds = m.orders(f, via)
 	if m.Lease < minLease || m.Lease > maxLease {
 		f.failf("messages.lease", "%s is outside %s–%s", m.Lease, minLease, maxLease)
@@ -347,6 +359,22 @@ func (m *messagesConfig) carriers() (app.Carriers, []error) {
 		f.failf("messages.development", "is for a trial without carriers: take them out, or this")
 	}
 	return out, f.problems
+}
+
+// push is nil when notices in browsers are not wanted.
+func (f *filler) push(table *pushConfig, inTime func(key string, d, otherwise time.Duration)) *webpush.Config {
+	if table.Contact == "" {
+		return nil
+	}
+	const key = "messages.push"
+	conf := &webpush.Config{Services: table.Services}
+	before := len(f.problems)
+	f.fill(key, table, conf)
+	inTime(key+".timeout", table.Timeout, 10*time.Second)
+	if err := conf.Check(); err != nil && len(f.problems) == before {
+		f.blame(key, table, false, err)
+	}
+	return conf
 }
 
 func (f *filler) gateway(key, name string, table *httpConfig) app.Gateway {

@@ -77,6 +77,7 @@ type App struct {
 	Accounts   *account.Service
 	Sessions   *session.Service
 	Passkeys   *session.Passkeys
+	Pushes     *session.Pushes
 	Links      *trust.Links
 	Decisions  *trust.Decisions
 	Protect    *trust.Protect

@@ -16,6 +16,7 @@ import (
 	"doverie/internal/notify/httpsms"
 	"doverie/internal/notify/smpp"
 	"doverie/internal/notify/smtp"
+	"doverie/internal/notify/webpush"
 	"doverie/internal/store"
 )
 
@@ -25,6 +26,7 @@ type Carriers struct {
 	SMPP []smpp.Config
 	HTTP []Gateway
 	SMTP []smtp.Config
+	Push *webpush.Config // notices in browsers; nil: they are not offered
 
 	SMS   []string                 // names of carriers of SMS, in the order in which they are asked
 	Email []string                 // and of e-mail

@@ -81,7 +81,9 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 	if err := a.edge(c); err != nil {
 		return nil, err
 	}
-	a.mount(c)
+	if err := a.mount(c); err != nil {
+		return nil, err
+	}
 	if err := a.ownDesks(c); err != nil {
 		return nil, err
 	}
@@ -108,6 +110,9 @@ func (a *App) services(c Config) error {
 		Circles: circles, Newcomers: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, ParseInvited: parseInvited,
 	}
 	a.Passkeys = &session.Passkeys{Sessions: a.Sessions, Store: a.Store, Ceremonies: keys}
+	if err := a.pushService(c.Carriers.Push); err != nil {
+		return err
+	}
 	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Sessions.Contacts = a.Protect
@@ -148,6 +153,13 @@ func (a *App) background(c Config) error {
 		channels = map[effect.Channel]notify.Channel{}
 	}
 	maps.Copy(channels, a.carriers.channels)
+	push, err := a.pushChannel(c, tools)
+	if err != nil {
+		return err
+	}
+	if push != nil {
+		channels[effect.Push] = push
+	}
 	router, err := notify.NewRouter(letters, channels, c.Now)
 	if err != nil {
 		return err
@@ -225,7 +237,7 @@ type family interface {
 }
 
 // mount lists everything that is served.
-func (a *App) mount(c Config) {
+func (a *App) mount(c Config) error {
 	gate := a.Kit.Gate(httpx.Gate{
 		Cookie: sessionCookie, SignIn: web.SignInPath, StepUp: web.StepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
 	})
@@ -237,6 +249,10 @@ func (a *App) mount(c Config) {
 	provider := &endpoint.Endpoints{
 		Kit: a.Kit, Provider: a.Systems, Sessions: a.Sessions, Log: c.Log, SignIn: web.SignInPath, StepUp: web.StepUpPath, Backchannel: true,
 	}
+	push, err := a.pushPages(security)
+	if err != nil {
+		return err
+	}
 	for _, pages := range []family{
 		landing,
 		web.NewRegistration(a.Kit, a.Accounts, a.Sessions, c.Policy, c.Now),
@@ -245,6 +261,7 @@ func (a *App) mount(c Config) {
 		web.NewPasskeys(a.Kit, a.Passkeys, a.Decisions, signIn, stepUp, security, c.Policy, c.Now),
 		web.NewAccount(a.Kit, a.Accounts, a.Sessions, views, c.Policy, c.Now),
 		security,
+		push,
 		web.NewHistory(a.Kit, a.Store),
 		web.NewProofs(a.Kit, a.Store, a.Notary.Signer.Key(), c.Now),
 		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts),
@@ -283,4 +300,5 @@ func (a *App) mount(c Config) {
 		c.Front(a, mux, gate)
 	}
 	a.handler = a.Kit.Wrap(mux)
+	return nil
 }

@@ -92,7 +92,7 @@ const OutreachLetter Kind = "outreach.letter"
 // Anything else is the principal's.
 const RoleContact = "contact"
 
-// stopRule says whether a notice carries the stop code (SMS, push) and the "this was not me" link (e-mail).
+// stopRule says whether a notice carries the stop code (SMS) and the "this was not me" link (e-mail).
 type stopRule int
 
 const (
@@ -112,6 +112,7 @@ type Spec struct {
 
 	namesAction bool   // its letter says which guarded action it is about
 	button      string // key of the e-mail button's label
+	page        string // what a push of it leads to, when not what its other facts say
 	stop        stopRule
 	question    string // how the stop advice asks: "you" (when empty), "request" or "number"
 }
@@ -124,6 +125,26 @@ func (s Spec) Stops() bool { return s.stop != neverStops }
 
 // Urgent reports whether the message warns of what only a quick answer stops: nothing may hold it back.
 func (s Spec) Urgent() bool { return s.stop == mustStop }
+
+// Asks reports whether the message asks its reader, as a contact, for a decision.
+func (s Spec) Asks() bool { return s.button == "request" }
+
+// Opens is the page of the cabinet that a push of the kind leads to. None of these pages does anything by being opened.
+func (s Spec) Opens() string {
+	switch {
+	case s.page != "":
+		return s.page
+	case s.Asks():
+		return "/approvals"
+	case s.button == "invitation":
+		return "/settings/safety/trusted-contacts"
+	case s.Urgent():
+		return "/safety/alarm"
+	case s.Stops():
+		return "/settings/safety/login"
+	}
+	return "/settings/safety/events"
+}
 
 const (
 	principal = "principal"
@@ -152,6 +173,7 @@ func (s Spec) maybeStops() Spec           { s.stop = mayStop; return s }
 func (s Spec) withButton(key string) Spec { s.button = key; return s }
 func (s Spec) aboutRequest() Spec         { s.question = "request"; return s }
 func (s Spec) onAction() Spec             { s.namesAction = true; return s }
+func (s Spec) opening(page string) Spec   { s.page = page; return s }
 func (s Spec) also(needs ...string) Spec  { s.Needs = append(s.Needs, needs...); return s }
 
 var registry = map[Kind]Spec{
@@ -180,7 +202,7 @@ var registry = map[Kind]Spec{
 	EmailRequested:    own(mayStop),
 	DocumentEntered:   own(mayStop),
 	SessionNewDevice:  own(mayStop).twoSided(),
-	SignInAsked:       own(mustStop),
+	SignInAsked:       own(mustStop).opening("/settings/safety/sessions"),
 	SignInRefused:     own(mayStop),
 	SessionsEnded:     own(mayStop),
 	HoldEnded:         own(neverStops).optional(),

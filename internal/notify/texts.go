@@ -131,12 +131,10 @@ func fits(body string) bool {
 	return n <= maxSegments && utf8.RuneCountInString(body) <= maxSegments*ucs2Part
 }
 
+// push never holds a code, the stop code neither: a locked screen shows it to whoever looks, and a press leads to the site.
 func push(spec Spec, key string, p *i18n.Printer, data map[string]any) Text {
 	body := p.Named(key+".short", data)
-	switch {
-	case spec.Stops() && data["stop_code"] != "":
-		body += " " + p.Named("message.stop.long", data)
-	case spec.Stops():
+	if spec.Stops() {
 		body += " " + p.Named("message.stop.none", data)
 	}
 	return Text{Subject: p.Named(key+".title", data), Body: capital(tidy(body))}

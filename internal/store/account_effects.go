@@ -89,6 +89,9 @@ func endSessions(ctx context.Context, tx *Tx, now time.Time, e effect.EndSession
 		WHERE account_id = $3 AND ended_at IS NULL AND id <> $4`, Micros(now), e.Why, e.Account, e.Except); err != nil {
 		return err
 	}
+	if err := endPush(ctx, tx, now, e.Account, e.Except, e.Why); err != nil {
+		return err
+	}
 	if err := tx.ExecAny(ctx, `UPDATE sign_ins SET state = 'ended', version = version + 1
 		WHERE account_id = $1 AND state IN ('pending', 'waiting')`, e.Account); err != nil {
 		return err

@@ -11,18 +11,20 @@ import (
 // addresses are the ways an account can be reached now. An empty one does not exist.
 type addresses struct {
 	phone, email, locale string
+	browsers             []string // ids of those that get notices
 }
 
-// on is the address of a channel, empty when the account does not have it. Push needs a browser's
-// subscription, which no account has as long as the push channel is not offered.
-func (a addresses) on(via effect.Channel) string {
-	switch via {
-	case effect.SMS:
-		return a.phone
-	case effect.Email:
-		return a.email
+// on are the addresses of a channel, none when the account does not have it.
+func (a addresses) on(via effect.Channel) []string {
+	switch {
+	case via == effect.SMS && a.phone != "":
+		return []string{a.phone}
+	case via == effect.Email && a.email != "":
+		return []string{a.email}
+	case via == effect.Push:
+		return a.browsers
 	}
-	return ""
+	return nil
 }
 
 // addressesRead reads the current addresses of accounts. A phone that is not current belongs to
@@ -40,14 +42,16 @@ func addressesRead(found map[string]addresses, accountIDs []string, guardiansOf 
 		}
 		return in.String()
 	}
-	query := `SELECT id, phone, phone_current, email, email_verified_at, locale FROM accounts WHERE id IN (` + list(len(accountIDs)) + `)`
+	const everybody = `SELECT a.id, a.phone, a.phone_current, a.email, a.email_verified_at, a.locale, b.id FROM accounts a
+		LEFT JOIN push_browsers b ON b.account_id = a.id AND b.ended_at IS NULL WHERE `
+	query := everybody + `a.id IN (` + list(len(accountIDs)) + `)`
 	for _, id := range accountIDs {
 		args = append(args, id)
 	}
 	if len(guardiansOf) > 0 {
-		guarding := `id IN (SELECT contact_id FROM links WHERE principal_id IN (` + list(len(guardiansOf)) + `) AND state IN ('active', 'suspended', 'leaving'))`
+		guarding := `a.id IN (SELECT contact_id FROM links WHERE principal_id IN (` + list(len(guardiansOf)) + `) AND state IN ('active', 'suspended', 'leaving'))`
 		if query += ` OR ` + guarding; len(accountIDs) == 0 { // PostgreSQL knows no empty list
-			query = `SELECT id, phone, phone_current, email, email_verified_at, locale FROM accounts WHERE ` + guarding
+			query = everybody + guarding
 		}
 		for _, t := range guardiansOf {
 			args = append(args, t.Account)
@@ -55,7 +59,8 @@ func addressesRead(found map[string]addresses, accountIDs []string, guardiansOf 
 	}
 	return read{query, args, func(rows Rows) error {
 		all, err := Collect(scanAddresses)(rows, nil)
-		for _, r := range all {
+		for _, r := range all { // a row for each browser, or one
+			r.browsers = append(r.browsers, found[r.id].browsers...)
 			found[r.id] = r.addresses
 		}
 		return err
@@ -72,7 +77,11 @@ func scanAddresses(row func(...any) error) (accountAddresses, error) {
 	var phone, email sql.NullString
 	var current bool
 	var verified sql.NullInt64
-	err := row(&a.id, &phone, &current, &email, &verified, &a.locale)
+	var browser sql.NullString
+	err := row(&a.id, &phone, &current, &email, &verified, &a.locale, &browser)
+	if browser.Valid {
+		a.browsers = []string{browser.String}
+	}
 	if current {
 		a.phone = phone.String
 	}

@@ -88,24 +88,44 @@ func messageRows(keys Keys, now time.Time, from []byte, m effect.Send, own addre
 	if m.Nobody {
 		return nobodysRow(keys, now, from, m, key, args, rows)
 	}
-	for _, via := range m.Via {
-		address := m.Address
-		if address == "" {
-			address = own.on(via)
-		}
-		if address == "" {
-			continue // the account does not have this channel
-		}
+	for _, to := range recipients(m, own, key) {
 		id, err := newID()
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, id, key, string(via), m.Kind, NullText(m.To), locale,
+		via, address := to.via, to.address
+		rows = append(rows, id, to.key, string(via), m.Kind, NullText(m.To), locale,
 			keys.Lookup(lookupAddress, string(via)+":"+address),
 			keys.Seal(sealAddress, []byte(id), []byte(address)), keys.Seal(sealArgs, []byte(id), args), carriesCode,
 			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0, nil, from)
 	}
 	return rows, nil
+}
+
+// recipient is one row to be written: a channel that the account really has.
+type recipient struct {
+	via          effect.Channel
+	address, key string
+}
+
+// recipients are whom m goes to. An account has one phone and one mailbox, but several browsers: each gets a row of its
+// own, whose key names it.
+func recipients(m effect.Send, own addresses, key string) (all []recipient) {
+	for _, via := range m.Via {
+		switch {
+		case m.Address != "":
+			all = append(all, recipient{via, m.Address, key})
+		case via == effect.Push:
+			for _, browser := range own.on(via) {
+				all = append(all, recipient{via, browser, key + ":" + browser})
+			}
+		default:
+			for _, address := range own.on(via) {
+				all = append(all, recipient{via, address, key})
+			}
+		}
+	}
+	return all
 }
 
 // nobodysRow is a message that is over as soon as it is written. It is sealed like any other, and nothing of it is kept.

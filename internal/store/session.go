@@ -220,6 +220,9 @@ func writeSessions(ctx context.Context, tx *Tx, now time.Time, c session.Change)
 	if x.EndedAt.IsZero() {
 		return nil
 	}
+	if err := endPushOf(ctx, tx, now, c.Before.ID, x.EndedWhy); err != nil {
+		return err
+	}
 	return leaveSystemsOf(ctx, tx, now, c.Before.ID, x.EndedWhy)
 }
 

@@ -41,6 +41,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (removed int64, err er
 		{`DELETE FROM oidc_requests WHERE expires_at < $1`, now},
 		{`DELETE FROM oidc_tokens WHERE family_id IN (SELECT id FROM oidc_families WHERE expires_at < $1)`, now.Add(-keepSignIns)},
 		{`DELETE FROM oidc_families WHERE expires_at < $1`, now.Add(-keepSignIns)},
+		{`DELETE FROM push_browsers WHERE ended_at < $1`, now.Add(-keepSignIns)},
 		{`DELETE FROM sign_ins WHERE expires_at < $1`, now.Add(-keepSignIns)},
 		{`DELETE FROM sessions WHERE expires_at < $1`, now.Add(-keepSignIns)},
 	} {

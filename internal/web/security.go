@@ -45,6 +45,7 @@ type Security struct {
 	now      func() time.Time
 	cookie   string // of the session
 	keys     bool   // passkeys are offered; NewPasskeys says so
+	push     bool   // notices in browsers are offered; NewPush says so
 }
 
 // NewSecurity prepares the pages.
@@ -89,6 +90,9 @@ func (p *Security) home(w http.ResponseWriter, r *http.Request) error {
 	page := p.homePage(r, auth.Account, guarding(links), len(sessions), len(devices))
 	if p.keys {
 		page.Cards = slices.Insert(page.Cards, 1, passkeyCard(auth.Account))
+	}
+	if p.push {
+		page.Cards = append(page.Cards, pushCard())
 	}
 	switch done := r.URL.Query().Get("done"); done {
 	case "password", "totp-on", "totp-off":

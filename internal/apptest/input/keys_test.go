@@ -13,7 +13,7 @@ import (
 
 const passkeys = "/settings/safety/passkeys"
 
-// scripted is an address that only the script of a page asks, in JSON: for passkeys.
+// scripted is an address that only the script of a page asks, in JSON: for passkeys and notices in browsers.
 type scripted struct {
 	route, what, gate string
 	scene             scene
@@ -39,6 +39,17 @@ func keyed(end string) scene {
 	}
 }
 
+// pushing is Vera in her cabinet, with a browser that gets notices.
+func pushing(end string) scene {
+	return func(p *play) (*apptest.Client, string) {
+		const id = "0198c0de-1111-7000-8000-000000000002"
+		p.DB.Exec(p.t, `INSERT INTO push_browsers (id, account_id, session_id, endpoint_hash, sealed, device, created_at, seen_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`, id, p.Vera.ID, "over", []byte("endpoint"), []byte("sealed"), "Chrome, Android", p.Clock.Now().UnixMicro())
+		c, _ := signedIn("")(p)
+		return c, "/settings/safety/push/" + id + end
+	}
+}
+
 func keyForms() []form {
 	return []form{
 		{
@@ -55,9 +66,13 @@ func keyForms() []form {
 			},
 		},
 		{route: "POST " + passkeys + "/{id}/remove", what: "Removing a passkey", gate: stepUp, button: true, scene: keyed("/remove")},
+		{route: "POST /settings/safety/push/{id}/remove", what: "Switching notices in a browser off", gate: session, button: true, scene: pushing("/remove")},
 		{route: "POST " + passkeys + "/{id}/keep", what: "Keeping a passkey after a recovery", gate: stepUp, button: true, scene: keyed("/keep")},
 	}
 }
+
+// browserKeys are those of the example of RFC 8291.
+const browserKeys = `"keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}`
 
 const nonsense = `{"answer":{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AA","signature":"AA"}}}`
 
@@ -108,6 +123,25 @@ func scripts() []scripted {
 		{
 			route: "POST /approvals/{id}/passkey/options", what: "What a contact's passkey signs", gate: session, scene: asked(2, "/passkey/options"),
 			tries: []line{{"the contact has no key", `{}`, 403, []say{words("fault.passkey.none")}}},
+		},
+		{
+			route: "POST /settings/safety/push", what: "Notices in this browser", gate: session, scene: signedIn("/settings/safety/push"),
+			tries: []line{
+				{"no subscription", `{}`, 403, []say{words("fault.push.bad")}},
+				{"an address inside a network", `{"answer":{"endpoint":"https://10.0.0.1/a",` + browserKeys + `}}`, 403, []say{words("fault.push.bad")}},
+				{"a service nobody knows", `{"answer":{"endpoint":"https://push.example/a",` + browserKeys + `}}`, 403, []say{words("fault.push.bad")}},
+				{"a known service without TLS", `{"answer":{"endpoint":"http://fcm.googleapis.com/a",` + browserKeys + `}}`, 403, []say{words("fault.push.bad")}},
+				{"no keys", `{"answer":{"endpoint":"https://fcm.googleapis.com/a","keys":{}}}`, 403, []say{words("fault.push.bad")}},
+				{"a key that is none", `{"answer":{"endpoint":"https://fcm.googleapis.com/a","keys":{"p256dh":"<script>","auth":"AAAA"}}}`, 403, []say{words("fault.push.bad")}},
+			},
+		},
+		{
+			route: "POST /settings/safety/push/here", what: "Who is signed in at a browser with notices", gate: session, scene: signedIn("/settings/safety/push/here"),
+			tries: []line{
+				{"no endpoint", `{}`, 422, []say{words("fault.bad_form")}},
+				{"another shape", `{"answer":{"endpoint":1}}`, 422, []say{words("fault.bad_form")}},
+				{"an endpoint nobody knows", `{"answer":"https://push.example/a"}`, 200, nil},
+			},
 		},
 		{route: "POST /approvals/{id}/passkey", what: "A contact's last word with a passkey", gate: session, scene: asked(2, "/passkey"), tries: answers("fault.passkey.over")},
 	}
@@ -181,7 +215,7 @@ func (p *play) expect(what string, says []say, status int, lang string, ask func
 
 // scriptTables is the part of the document about them.
 func scriptTables(b *strings.Builder, said func(lang string, says []say) string) {
-	b.WriteString("\n## Passkeys\n\nThe script of a page asks these addresses in JSON and shows the words beside its button; without it, the code by SMS is there. Refused by each:\n\n")
+	b.WriteString("\n## Passkeys and notices in browsers\n\nThe script of a page asks these addresses in JSON and shows the words beside its button; without it, the code by SMS is there, and so are notices by SMS and e-mail. Refused by each:\n\n")
 	b.WriteString("| sent | answer | in Russian | in English |\n|---|---|---|---|\n")
 	for _, s := range spoiltScripts {
 		one := []say{s.says}

@@ -16,10 +16,12 @@ import (
 	"strings"
 	"testing"
 
+	"doverie/internal/app"
 	"doverie/internal/apptest"
 	"doverie/internal/apptest/pgtest"
 	"doverie/internal/effect"
 	"doverie/internal/i18n"
+	"doverie/internal/notify/webpush"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -86,7 +88,7 @@ var actOfTests = effect.Act{Actor: effect.Person, Area: "127.0.0.0/16", Device: 
 
 func newPlay(t *testing.T) *play {
 	t.Helper()
-	w := apptest.New(t, "sqlite", apptest.Options{Localhost: true})
+	w := apptest.New(t, "sqlite", apptest.Options{Localhost: true, Carriers: app.Carriers{Push: &webpush.Config{Contact: "mailto:push@doverie.example"}}})
 	file, err := sql.Open("sqlite", w.DB.DSN)
 	if err != nil {
 		t.Fatal(err)

@@ -128,6 +128,23 @@
     });
   }
 
+  // A browser with notices tells once in a tab who is signed in at it, so that signing out ends them too, and so that
+  // nobody gets those of another person. Browsers without notices tell nothing.
+  const told = "push.here";
+  const tellBrowser = async () => {
+    if (!document.querySelector('form[action="/sign-out"]')) { sessionStorage.removeItem(told); return; }
+    if (sessionStorage.getItem(told)) return;
+    const worker = await navigator.serviceWorker?.getRegistration("/");
+    const subscription = await worker?.pushManager?.getSubscription();
+    if (!subscription) return;
+    const answer = await fetch("/settings/safety/push/here", {
+      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify({ answer: subscription.endpoint }),
+    });
+    if (answer.ok) sessionStorage.setItem(told, "yes");
+  };
+
+  tellBrowser().catch(() => {}); // it is told again on the next page
   document.querySelectorAll("[data-live]").forEach(watch);
   enhance(document);
   document.getElementById("errors")?.focus();
