@@ -13,7 +13,7 @@ import (
 	"doverie/internal/ui"
 )
 
-const pathPush = "/settings/safety/push"
+const pathNotices = "/settings/safety/push"
 
 // PushService is what a person does with notices in his browsers; session.Pushes has it.
 type PushService interface {
@@ -47,10 +47,10 @@ func (p *Push) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	}
 	page := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, p.authed(h)))) }
 	script := func(h scripted) http.Handler { return p.kit.Handle(citizens.Maybe(fromScript(p.kit, p.known(h)))) }
-	mux.Handle("GET "+pathPush, page(p.list))
-	mux.Handle("POST "+pathPush, script(p.switchOn))
-	mux.Handle("POST "+pathPush+"/here", script(p.here))
-	mux.Handle("POST "+pathPush+"/{id}/remove", page(p.switchOff))
+	mux.Handle("GET "+pathNotices, page(p.list))
+	mux.Handle("POST "+pathNotices, script(p.switchOn))
+	mux.Handle("POST "+pathNotices+"/here", script(p.here))
+	mux.Handle("POST "+pathNotices+"/{id}/remove", page(p.switchOff))
 	mux.HandleFunc("GET /sw.js", p.serveWorker)
 }
 
@@ -114,7 +114,7 @@ func (p *Push) switchOn(_ http.ResponseWriter, r *http.Request, auth session.Aut
 	if _, err := p.of.SwitchOn(r.Context(), p.kit.Act(r), auth, in.Answer); err != nil {
 		return nil, err
 	}
-	return told{Next: pathPush + "?done=on"}, nil
+	return told{Next: pathNotices + "?done=on"}, nil
 }
 
 func (p *Push) here(_ http.ResponseWriter, r *http.Request, auth session.Auth, in asked) (any, error) {
@@ -129,10 +129,10 @@ func (p *Push) switchOff(w http.ResponseWriter, r *http.Request, auth session.Au
 	if err := p.of.SwitchOff(r.Context(), p.kit.Act(r), auth, r.PathValue("id")); err != nil {
 		return err
 	}
-	return httpx.Redirect(w, r, pathPush+"?done=off")
+	return httpx.Redirect(w, r, pathNotices+"?done=off")
 }
 
 // pushCard is the section on the page «Безопасность».
 func pushCard() ui.SectionCard {
-	return ui.SectionCard{Icon: "bell", Title: ui.K("push.title"), Text: ui.K("push.card"), Href: pathPush}
+	return ui.SectionCard{Icon: "bell", Title: ui.K("push.title"), Text: ui.K("push.card"), Href: pathNotices}
 }

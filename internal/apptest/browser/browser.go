@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
 )
 
@@ -116,6 +117,8 @@ type Page struct {
 	base string
 	o    Options
 	name string
+
+	worker serviceworker.RegistrationID // of the site, once it was pushed to
 
 	mu       sync.Mutex
 	weight   int64

@@ -10,14 +10,15 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
 // Before runs the script in every page from now on, before the page's own.
 func (p *Page) Before(script string) {
 	p.t.Helper()
-	p.run("a script before the page's", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	p.run("a script before the page's", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 		return err
 	}))
 }
@@ -42,14 +43,31 @@ func (p *Page) Notices(allowed bool) {
 // Push hands data to the site's service worker, as Chromium does with what its push service brought.
 func (p *Page) Push(data string) {
 	p.t.Helper()
-	found := make(chan serviceworker.RegistrationID, 16)
+	if p.worker == "" {
+		p.findWorker()
+	}
+	p.run("push", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
+			Origin: p.base, RegistrationID: p.worker, Data: data,
+		})
+		return err
+	}))
+}
+
+// findWorker waits until the site's service worker is active, and asks for its name once: Chromium tells it once.
+func (p *Page) findWorker() {
+	p.t.Helper()
+	if !Await[bool](p, `navigator.serviceWorker.ready.then((worker) => !!worker.active)`) {
+		p.failf("the service worker is not active")
+	}
+	found := make(chan serviceworker.RegistrationID, 1)
 	if err := chromedp.Listen(p.ctx, func(ev any) {
 		if ev, ok := ev.(*serviceworker.EventWorkerRegistrationUpdated); ok {
 			for _, r := range ev.Registrations {
-				if strings.HasPrefix(r.ScopeURL, p.base) && !r.IsDeleted {
+				if r.ScopeURL == p.base+"/" && !r.IsDeleted {
 					select {
 					case found <- r.RegistrationID:
-					default: // one is enough
+					default: // it is known
 					}
 				}
 			}
@@ -57,16 +75,13 @@ func (p *Page) Push(data string) {
 	}); err != nil {
 		p.failf("listen: %v", err)
 	}
-	p.run("push", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		if _, err := cdp.Call(ctx, target, serviceworker.Enable, cdp.Empty{}); err != nil {
+	p.run("the service worker's name", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		if _, err := cdp.Call(ctx, tab, serviceworker.Enable, cdp.Empty{}); err != nil {
 			return err
 		}
 		select {
-		case id := <-found:
-			_, err := cdp.Call(ctx, target, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
-				Origin: p.base, RegistrationID: id, Data: data,
-			})
-			return err
+		case p.worker = <-found:
+			return nil
 		case <-ctx.Done():
 			return fmt.Errorf("no service worker: %w", ctx.Err())
 		}
@@ -88,27 +103,31 @@ func Await[T any](p *Page, expression string) T {
 // InWorker evaluates an expression, which may be a promise, in the site's service worker.
 func InWorker[T any](p *Page, expression string) T {
 	p.t.Helper()
-	var none T
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		targets, err := chromedp.Targets(p.ctx)
 		if err != nil {
 			p.failf("targets: %v", err)
 		}
 		for _, one := range targets {
-			if one.Type != "service_worker" || !strings.HasPrefix(one.URL, p.base) {
-				continue
+			if one.Type == "service_worker" && strings.HasPrefix(one.URL, p.base+"/") {
+				return inTarget[T](p, one.TargetID, expression)
 			}
-			ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(one.TargetID), chromedp.WithDetachOnCancel())
-			defer cancel()
-			bounded, stop := context.WithTimeout(ctx, patience)
-			defer stop()
-			v, err := chromedp.Run(bounded, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-			if err != nil {
-				p.failf("in the service worker: %s: %v", expression, err)
-			}
-			return v
 		}
 	}
 	p.failf("no service worker runs")
+	var none T
 	return none
+}
+
+func inTarget[T any](p *Page, id target.ID, expression string) T {
+	p.t.Helper()
+	ctx, detach := chromedp.NewContext(p.ctx, chromedp.WithTargetID(id), chromedp.WithDetachOnCancel())
+	defer detach()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.failf("in the service worker: %s: %v", expression, err)
+	}
+	return v
 }

@@ -133,7 +133,7 @@ func TestPushNotice(t *testing.T) {
 // waitUntil waits for what another program does by itself.
 func waitUntil(t *testing.T, done func() bool) {
 	t.Helper()
-	for range 100 {
+	for range 300 {
 		if done() {
 			return
 		}

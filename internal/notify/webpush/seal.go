@@ -64,7 +64,7 @@ func seal(plain []byte, to Subscription, sender *ecdh.PrivateKey, salt []byte, l
 	body := make([]byte, 0, saltOctets+4+1+len(ours)+len(padded)+tagOctets)
 	body = append(body, salt...)
 	body = binary.BigEndian.AppendUint32(body, recordSize)
-	body = append(body, byte(len(ours)))
+	body = append(body, publicOctets)
 	body = append(body, ours...)
 	return gcm.Seal(body, nonce, padded, nil), nil
 }
