@@ -22,6 +22,8 @@ func TestHistoryThatCanBeChecked(t *testing.T) {
 		}
 		vera.Go("/settings/safety/events/proofs")
 		vera.See(s.T("proofs.button"), s.T("proofs.check"), s.Notary.Signer.Key())
+		inspected.Delete(s.way.lang + "/settings/safety/events/proofs " + s.T("proofs.title") + "false") // the same address and heading, and another page
+		vera.Go("/settings/safety/events/proofs")
 		vera.Go("/settings/safety/events")
 		vera.See(s.T("proofs.link"))
 	})
