@@ -3,6 +3,7 @@ package journeys
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -126,6 +127,12 @@ func TestPushNotice(t *testing.T) {
 			vera.Go("/settings/safety/push")
 			vera.See(s.T("push.none"))
 			vera.SeeNot(s.T("push.on"))
+			for _, v := range vera.Axe() { // what it shows differs from the page with scripts that was inspected under the same name
+				t.Errorf("axe: without scripts: %s (%s) %v", v.ID, v.Help, v.Nodes)
+			}
+			if *shots != "" {
+				vera.Shot(filepath.Join(*shots, w.lang+"-push-without-scripts-320.png"), 320)
+			}
 		})
 	}
 }
