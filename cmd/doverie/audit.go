@@ -139,7 +139,7 @@ func (cmd auditVerifyCommand) export(c console) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	var outside [][]byte
 	if cmd.Checkpoints != "" {
 		err := filepath.WalkDir(cmd.Checkpoints, func(path string, d fs.DirEntry, err error) error {
@@ -278,7 +278,7 @@ func (cmd auditProveCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	history, signed, events, err := notary.VerifyHistory(file, cmd.Key)
 	if err != nil {
 		c.sayf("NOT PROVED: %v", err)

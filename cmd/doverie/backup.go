@@ -276,12 +276,12 @@ func removeFile(path string) error {
 
 // copyFile copies into a new file that only its owner may read.
 func copyFile(from, to string) error {
-	in, err := os.Open(from) //nolint:gosec // named on the command line
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()                                                      //nolint:errcheck // only read
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // beside the database of the configuration
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func copyFile(from, to string) error {
 
 // syncFile makes sure that a file, or the names in a folder, are on the disk.
 func syncFile(path string) error {
-	f, err := os.Open(path) //nolint:gosec // beside the database of the configuration
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -59,8 +59,7 @@ type exportEnd struct {
 
 // Export writes a log as lines that can be verified without the server: see VerifyExport.
 type Export struct {
-	to   *json.Encoder
-	last int64
+	to *json.Encoder
 }
 
 // NewExport writes the head. records and head are the end of the chain that a checkpoint covers.

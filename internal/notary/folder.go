@@ -39,7 +39,7 @@ func (f Folder) Put(c Signed) error {
 		return fmt.Errorf("notary: %w", err)
 	}
 	name := filepath.Join(folder, fmt.Sprintf("%0*d%s", sizeDigits, c.Size, fileEnding))
-	old, err := os.ReadFile(name) //nolint:gosec // a path of the configuration and two numbers
+	old, err := os.ReadFile(name)
 	switch {
 	case err == nil && bytes.Equal(old, c.Note):
 		return nil
@@ -63,7 +63,7 @@ func (f Folder) write(folder, name string, content []byte) error {
 	err = cmp.Or(err, temporary.Chmod(0o444), temporary.Sync(), temporary.Close())
 	if err == nil {
 		if err = os.Link(temporary.Name(), name); errors.Is(err, fs.ErrExist) {
-			old, failed := os.ReadFile(name) //nolint:gosec // as above
+			old, failed := os.ReadFile(name)
 			if err = failed; err == nil && !bytes.Equal(old, content) {
 				err = fmt.Errorf("%w: %s", ErrForked, name)
 			}
@@ -79,7 +79,7 @@ func (f Folder) write(folder, name string, content []byte) error {
 }
 
 func syncFolder(path string) error {
-	d, err := os.Open(path) //nolint:gosec // a path of the configuration
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (f Folder) All() ([]Signed, error) {
 	}
 	all := make([]Signed, 0, len(names))
 	for _, name := range names {
-		content, err := os.ReadFile(name) //nolint:gosec // found in the folder of the configuration
+		content, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("notary: %w", err)
 		}
