@@ -156,10 +156,27 @@ func TestPagesHaveTheirPaperSizes(t *testing.T) {
 	}
 }
 
+// TestEveryCodeLeadsToThePrintedAddress: the plain official address, or with a placement code the same address with the code
+// behind it; the code hides nothing.
 func TestEveryCodeLeadsToThePrintedAddress(t *testing.T) {
+	for _, placement := range []string{"", "abc2def"} {
+		t.Run("code "+placement, func(t *testing.T) { everyCode(t, placement) })
+	}
+}
+
+func everyCode(t *testing.T, placement string) {
+	t.Helper()
 	landing := source(t).Landing
-	files := kit(t, longest, logo(t, 80, 80), KitOptions{})
+	if placement != "" {
+		landing += "?p=" + placement
+	}
+	files := kit(t, longest, logo(t, 80, 80), KitOptions{Code: placement})
 	dir := save(t, files)
+	for _, name := range []string{"poster-a4.pdf", "poster-a3.pdf", "leaflet-a4.pdf"} {
+		if text := tool(t, "pdftotext", filepath.Join(dir, name), "-"); !slices.Contains(strings.Fields(text), landing) {
+			t.Errorf("%s does not print %s in one piece", name, landing)
+		}
+	}
 	decode := func(file string, want int) {
 		t.Helper()
 		found := strings.Fields(tool(t, "zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", file))
@@ -262,7 +279,17 @@ func TestNoLineLeavesItsPageOrMeetsAnother(t *testing.T) {
 }
 
 func TestTextsFitTheirPlacesAndPassTheCheck(t *testing.T) {
-	files := kit(t, vodokanal, nil, KitOptions{})
+	for _, placement := range []string{"", "abc2def"} {
+		t.Run("code "+placement, func(t *testing.T) { textsFit(t, placement) })
+	}
+	if _, err := source(t).MakeKit(vodokanal, nil, KitOptions{Code: "../x"}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a code that is none: %v", err)
+	}
+}
+
+func textsFit(t *testing.T, placement string) {
+	t.Helper()
+	files := kit(t, vodokanal, nil, KitOptions{Code: placement})
 	for name, c := range map[string]struct {
 		most int
 		form string
@@ -284,6 +311,9 @@ func TestTextsFitTheirPlacesAndPassTheCheck(t *testing.T) {
 		}
 		if name != "text-en.txt" && !strings.Contains(text, source(t).Landing) {
 			t.Errorf("%s: no official address", name)
+		}
+		if code := "?p=" + placement; placement != "" && name != "bill.txt" && strings.HasPrefix(name, "post-") && !strings.Contains(text, code) {
+			t.Errorf("%s: no placement code", name)
 		}
 		if strings.Contains(text, "<script") || strings.Contains(text, " on") && strings.Contains(text, "=\"javascript") {
 			t.Errorf("%s: a script", name)
