@@ -174,7 +174,7 @@ func openForms() []form {
 			route: "POST /recovery/finish/send", what: "Sending the second code", good: []string{"again", ""}, scene: secondCode("/recovery/finish/send"),
 			tries: []try{{typed: "pressed too soon", says: []say{words("fault.code.too_soon", "After", time.Minute)}}},
 		},
-		codeForm("POST /recovery/finish", "The second code", secondCode("/recovery/finish"), "/recovery", "recovery.end.codes.title",
+		codeForm("POST /recovery/finish", "The second code", secondCode("/recovery/finish"), "/recovery/end", "recovery.end.codes.title",
 			codeTables{end: []string{"codes", "phone_slots", "recoveries", "timers", "events", "event_subjects", "audit_head"}}),
 		{
 			route: "POST /recovery/password", what: "The new password of a recovery", good: []string{"password", apptest.NewPassword}, scene: choosing("/recovery/password"),
@@ -252,7 +252,7 @@ func codeForm(route, what string, s scene, over, overKey string, tables codeTabl
 }
 
 func recoveryCode() form {
-	f := codeForm("POST /recovery/code", "The first code of a recovery", proving("/recovery/code"), "/recovery", "recovery.end.codes.title",
+	f := codeForm("POST /recovery/code", "The first code of a recovery", proving("/recovery/code"), "/recovery/end", "recovery.end.codes.title",
 		codeTables{end: []string{"codes", "phone_slots", "recoveries", "timers", "events", "event_subjects", "audit_head"}})
 	f.good = append(f.good, "snils", "")
 	f.tries = append(f.tries, try{

@@ -129,7 +129,7 @@ func trustForms() []form {
 				},
 			},
 		},
-		{route: "POST /approvals/{id}/confirm", what: "Sending the contact's own code", gate: stepUp, scene: asked(2, "/confirm"), tries: []try{
+		{route: "POST /approvals/{id}/confirm", what: "Sending the contact's own code", gate: fresh, scene: asked(2, "/confirm"), tries: []try{
 			{
 				typed: "the applicant gave up meanwhile", status: 303, says: []say{words("approvals.notice.moved")},
 				first: func(p *play, _ *apptest.Client) { p.must(p.Recoveries.WasMe(p.t.Context(), actOfTests, p.Vera.ID)) },

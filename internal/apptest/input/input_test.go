@@ -143,7 +143,7 @@ func tablesOf(t *testing.T) string {
 		switch f.gate {
 		case session:
 			b.WriteString(", for whoever is signed in")
-		case stepUp:
+		case stepUp, fresh:
 			b.WriteString(", after the repeated check")
 		}
 		if f.file != "" {

@@ -31,6 +31,7 @@ const (
 	anybody = ""
 	session = "session"
 	stepUp  = "step-up"
+	fresh   = "fresh" // a sign-in or a repeated check of just now
 )
 
 // absent as a value leaves the field out.
