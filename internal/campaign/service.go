@@ -19,7 +19,7 @@ import (
 
 // Store keeps campaigns. Every method that writes is one transaction and, unless it says otherwise, writes the effects
 // in it. Errors: fault.NotFound, and fault.Conflict when somebody was first.
-type Store interface {
+type Store interface { //nolint:interfacebloat // one store of one room, in one file; the tests use the real one
 	// Staff tells whether the account may work on campaigns.
 	Staff(ctx context.Context, account string) (bool, error)
 	// SetStaff gives or takes the right; the effects are written only when it changes.

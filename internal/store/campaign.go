@@ -76,7 +76,7 @@ func scanCampaign(row func(...any) error) (campaign.Campaign, error) {
 	}
 	c.CreatedAt = FromMicros(created)
 	var l outreach.Letter
-	if err := json.Unmarshal([]byte(letter), &l); err != nil {
+	if err := json.Unmarshal([]byte(letter), &l); err != nil { //nolint:musttag // the field names are the format, as written below
 		return c, fmt.Errorf("store: letter of campaign %s: %w", c.ID, err)
 	}
 	c.Letter = l
@@ -99,7 +99,7 @@ func (c *Campaigns) Campaign(ctx context.Context, id string) (campaign.Campaign,
 
 // CreateCampaign implements campaign.Store.
 func (c *Campaigns) CreateCampaign(ctx context.Context, act effect.Act, one campaign.Campaign, effects []effect.Effect) error {
-	letter, err := json.Marshal(one.Letter)
+	letter, err := json.Marshal(one.Letter) //nolint:musttag // the domain's types carry no tags: the field names are the format
 	if err != nil {
 		return fmt.Errorf("store: letter of a campaign: %w", err)
 	}

@@ -72,8 +72,8 @@ func (s *Decisions) Request(ctx context.Context, contact, approvalID string) (Re
 
 // Answer takes the answers to the five questions.
 func (s *Decisions) Answer(ctx context.Context, act effect.Act, contact, approvalID string, answers [Questions]Answer) error {
-	_, err := s.decide(ctx, act, contact, approvalID, func(Circle) (ApprovalEvent, error) {
-		return QuestionsAnswered{Answers: answers}, nil
+	_, err := s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
+		return QuestionsAnswered{Answers: answers}, s.able(c, contact)
 	})
 	return err
 }
@@ -84,7 +84,7 @@ func (s *Decisions) TypeMatch(ctx context.Context, act effect.Act, contact, appr
 	right := false
 	after, err := s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
 		right = secret.NormalizeCode(typed) == s.Keys.MatchNumber(c.Approval.Object)
-		return MatchTyped{Right: right}, nil
+		return MatchTyped{Right: right}, s.able(c, contact)
 	})
 	if err != nil || right {
 		return err
@@ -105,13 +105,10 @@ func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, sessi
 	}
 	id := newID()
 	_, err = s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
-		g, ok := c.GuardianOf(contact)
-		if !ok {
-			return nil, missing(ok)
+		if err := s.able(c, contact); err != nil {
+			return nil, err
 		}
-		if from, why := AbleFrom(g.Link, g.Contact, c.Now, s.Policy); len(why) > 0 || from.After(c.Now) {
-			return nil, NotEligible(why)
-		}
+		g, _ := c.GuardianOf(contact)
 		return CodeSent{
 			ID: id, Session: session, Phone: g.Contact.Phone, Code: code,
 			Hash: s.Keys.HashCode(secret.Approval, bound, code), PrincipalName: c.Principal.ShortName(),
@@ -121,6 +118,18 @@ func (s *Decisions) SendCode(ctx context.Context, act effect.Act, contact, sessi
 		return fault.New(fault.Limited, "fault.code.phone_day", fault.Args{"After": 24 * time.Hour}).Because(err)
 	}
 	return err
+}
+
+// able refuses a step towards a yes to a contact who could not say it now; rejecting is open to him all the same.
+func (s *Decisions) able(c Circle, contact string) error {
+	g, ok := c.GuardianOf(contact)
+	if !ok {
+		return NotEligible([]Reason{LinkNotGuarding})
+	}
+	if from, why := AbleFrom(g.Link, g.Contact, c.Now, s.Policy); len(why) > 0 || from.After(c.Now) {
+		return NotEligible(why)
+	}
+	return nil
 }
 
 func missing(ok bool) error {
@@ -193,15 +202,11 @@ func (s *Decisions) matched(ctx context.Context, contact, approvalID string) (Ci
 // only in this session and for this request, and only for a contact who may approve now.
 func (s *Decisions) BeginPasskey(ctx context.Context, act effect.Act, contact, session, approvalID string) ([]byte, error) {
 	c, err := s.matched(ctx, contact, approvalID)
+	if err == nil {
+		err = s.able(c, contact)
+	}
 	if err != nil {
 		return nil, err
-	}
-	g, ok := c.GuardianOf(contact)
-	if !ok {
-		return nil, NotEligible([]Reason{LinkNotGuarding})
-	}
-	if from, why := AbleFrom(g.Link, g.Contact, c.Now, s.Policy); len(why) > 0 || from.After(c.Now) {
-		return nil, NotEligible(why)
 	}
 	return s.Passkeys.BeginApproval(ctx, act, contact, CodeBound(approvalID, session))
 }

@@ -14,6 +14,7 @@ import (
 
 	"doverie/internal/apptest"
 	"doverie/internal/notify"
+	"doverie/internal/oidc/endpoint"
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
 	"doverie/internal/store/storetest"
@@ -191,7 +192,9 @@ func TestT37_CrossSiteRequests(t *testing.T) {
 			_, path := at(pattern, id)
 			for what, change := range evil {
 				n++
-				if a := victim.Do(method, path, greedy(s, ids...), change); a.Status != http.StatusForbidden {
+				// The provider's addresses are there for other sites: no cookie proves anything there, and nothing moves.
+				open := slices.Contains(endpoint.CrossOrigin(), pattern)
+				if a := victim.Do(method, path, greedy(s, ids...), change); a.Status != http.StatusForbidden && !open {
 					t.Errorf("%s, %s: %d %s", path, what, a.Status, a.Location)
 				}
 			}

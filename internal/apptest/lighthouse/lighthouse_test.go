@@ -26,7 +26,7 @@ func measure(t *testing.T, address, cookie string) (scores map[string]int, below
 	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer stop()
 	dir := filepath.Join(browser.Root(t), "test", "lighthouse")
-	cmd := exec.CommandContext(ctx, "node", filepath.Join(dir, "measure.mjs"), address, browser.Program(t), cookie) //nolint:gosec // our own program
+	cmd := exec.CommandContext(ctx, "node", filepath.Join(dir, "measure.mjs"), address, browser.Program(t), cookie)
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
 	if err := cmd.Run(); err != nil {
