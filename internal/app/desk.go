@@ -43,6 +43,10 @@ func (a *App) deskServices(c Config, circles *store.Trust, name string) error {
 func (a *App) console(c Config, kit *httpx.Kit) *console.Console {
 	return console.New(console.Config{
 		Kit: kit, Desk: a.Desk, Staff: a.Staff, Records: a.Records, Policy: c.Policy, Now: c.Now, Messages: a.samples, Clients: a.clients,
+		Deliveries: func(ctx context.Context, account string) ([]effect.Delivery, error) {
+			const newest = 5
+			return a.Store.MessagesOf(ctx, account, newest, c.Now())
+		},
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"doverie/internal/account"
 	"doverie/internal/desk"
+	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/ui"
@@ -122,10 +123,48 @@ func (c *Console) showCase(w http.ResponseWriter, r *http.Request, who desk.Oper
 		}
 		page.Blocks = append(page.Blocks, block)
 	}
-	page.Blocks = append(page.Blocks, ui.DeskBlock{Heading: ui.K("operator.case.close"), Text: ui.K("operator.case.close.text"), Form: ui.DeskForm{
+	messages, err := c.reached(r, v.Account.ID)
+	if err != nil {
+		return err
+	}
+	page.Blocks = append(page.Blocks, messages, ui.DeskBlock{Heading: ui.K("operator.case.close"), Text: ui.K("operator.case.close.text"), Form: ui.DeskForm{
 		Action: casePath(v.Case.ID) + "/close", Button: ui.K("operator.case.close.button"), Look: "secondary",
 	}})
 	return c.page(w, r, who, Home, page)
+}
+
+// reached says whether what the service sent reached the person: a dead phone shows here before it is asked about.
+// Neither what a message is about nor where it went is the desk's business.
+func (c *Console) reached(r *http.Request, account string) (ui.DeskBlock, error) {
+	all, err := c.Deliveries(r.Context(), account)
+	block := ui.DeskBlock{Heading: ui.K("operator.messages")}
+	for _, d := range all {
+		at := d.At
+		if at.IsZero() {
+			at = d.CreatedAt
+		}
+		block.Rows = append(block.Rows, ui.Row{
+			Icon: "mail", Title: ui.K("operator.message." + string(d.Channel)), Note: ui.K("operator.at", "At", at),
+			Badge: ui.Badge{Tone: deliveryTone(d.State), Text: ui.K("operator.delivery." + string(d.State))},
+		})
+	}
+	if len(all) == 0 {
+		block.Text = ui.K("operator.messages.none")
+	}
+	return block, err
+}
+
+func deliveryTone(s effect.DeliveryState) ui.Tone {
+	switch s {
+	case effect.Arrived:
+		return ui.Success
+	case effect.Undone, effect.TooLate:
+		return ui.Danger
+	case effect.Uncertain:
+		return ui.Warning
+	case effect.NoDelivery, effect.Waiting, effect.Underway:
+	}
+	return ui.Info
 }
 
 func actRow(a desk.Act) ui.Row {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"doverie/internal/desk"
+	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/i18n"
@@ -36,6 +37,8 @@ type Config struct {
 	Now     func() time.Time
 	// Messages renders one example of every message in a language, for the administrator to read.
 	Messages func(lang string) []Message
+	// Deliveries tells what became of the newest messages to an account: no text, no address.
+	Deliveries func(ctx context.Context, account string) ([]effect.Delivery, error)
 	// Clients lists the information systems; nil: there are none to list.
 	Clients func(ctx context.Context) ([]Client, error)
 }

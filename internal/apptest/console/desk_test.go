@@ -178,3 +178,19 @@ func TestCaseIsOver(t *testing.T) {
 		t.Errorf("events: %+v %v", report, err)
 	}
 }
+
+// A case shows whether what the service sent reached the person, and neither what it was about nor where it went.
+func TestCaseShowsWhatReachedThePerson(t *testing.T) {
+	s := open(t, "sqlite", apptest.Options{})
+	visit := s.anna.OpenCase(s.Vera.Phone, "lost_password") // which is told to her
+	s.Settle()
+	page := s.anna.Get(visit).Body
+	for _, want := range []string{"Последние сообщения человеку", "СМС", "доставлено"} {
+		if !strings.Contains(apptest.Words(page), want) {
+			t.Errorf("the case does not say %q", want)
+		}
+	}
+	if strings.Contains(page, "desk.case_opened") || strings.Contains(page, s.Vera.Phone) {
+		t.Error("the case says what the message is about, or where it went")
+	}
+}
