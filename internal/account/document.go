@@ -102,7 +102,7 @@ func ParseDocument(kind DocumentKind, text string) (number, wrong string) {
 	for _, r := range text {
 		switch {
 		case unicode.IsSpace(r), isHyphen(r), r == '№':
-		case r >= '0' && r <= '9', isLetterOf(r, cyrillic), isLetterOf(r, latin):
+		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= 'А' && r <= 'я', r == 'Ё', r == 'ё':
 			b.WriteRune(unicode.ToUpper(r))
 		default:
 			return "", "fault.document.number"
