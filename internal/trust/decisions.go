@@ -132,13 +132,6 @@ func (s *Decisions) able(c Circle, contact string) error {
 	return nil
 }
 
-func missing(ok bool) error {
-	if ok {
-		return nil
-	}
-	return fault.New(fault.NotFound, "fault.not_found", nil)
-}
-
 // Approve is the contact's yes with the code from his own phone. The attempt is counted before the
 // code is compared; eligibility is read in the transaction that approves (T24).
 func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, session, approvalID, typed string) error {
