@@ -158,16 +158,13 @@ func (h *Hasher) derive(ctx context.Context, plain []byte, p phc) ([]byte, error
 	case <-ctx.Done():
 		return nil, fmt.Errorf("secret: hashing: %w", ctx.Err())
 	}
-	var key []byte
-	behind(func() {
-		key = argon2.IDKey(plain, p.salt, p.Time, p.Memory, p.Threads, uint32(len(p.key))) //nolint:gosec // 16 to 64, see parsePHC
-	})
-	return key, nil
+	return argon2.IDKey(plain, p.salt, p.Time, p.Memory, p.Threads, uint32(len(p.key))), nil //nolint:gosec // 16 to 64, see parsePHC
 }
 
-// Room makes room for hashing beside everything else, once, at the start of a program: as many goroutines more may
-// run at once as hashes do, so that the operating system, which knows their priorities, chooses between them, and
-// not the Go scheduler, which does not. It returns how many hashes should run at once: the cores. Once for a process.
+// Room makes room for hashing beside everything else, once for a process, at its start: as many goroutines more may
+// run at once as hashes do. Otherwise hashes hold every place of the Go scheduler for its ten milliseconds each, and a
+// page waits for them; the operating system divides the cores more finely. It returns how many hashes should run at
+// once: the cores.
 func Room() (slots int) { return room() }
 
 var room = sync.OnceValue(func() int {
