@@ -2,6 +2,7 @@ package journeys
 
 import (
 	"testing"
+	"time"
 
 	"doverie/internal/apptest"
 	"doverie/internal/effect"
@@ -84,14 +85,16 @@ func TestTwoContacts(t *testing.T) {
 }
 
 // Alexey's number is somebody else's now: he is suspended, and both are told and read why. The door stays shut meanwhile.
-// Once the number is his own again it works by itself, and both are told of that too.
+// Once he has a number of his own again it works by itself, and both are told of that too.
 func TestContactSuspendedAndBack(t *testing.T) {
 	twice(t, func(s *stage) {
 		s.linked()
 		vera, alexey := s.enter("vera", s.Vera), s.enter("alexey", s.Alexey)
 		vera.signIn(apptest.Password)
 		alexey.signIn(apptest.Password)
-		news, err := s.Accounts.NumberReported(t.Context(), effect.Act{Actor: effect.System}, s.Alexey.Phone, s.Clock.Now(), s.Clock.Now())
+		alexey.home("/settings/account/phone") // he has just proved himself, and has the new number in his hand
+		s.Clock.Advance(time.Minute)
+		news, err := s.Accounts.NumberReported(t.Context(), effect.Act{Actor: effect.System}, s.Alexey.Phone, time.Time{}, s.Clock.Now())
 		if err != nil || news == "" {
 			t.Fatalf("the report: %q, %v", news, err)
 		}
@@ -114,6 +117,25 @@ func TestContactSuspendedAndBack(t *testing.T) {
 		if got := s.state(); got != recovery.LockedOut {
 			t.Errorf("without a contact who can answer the recovery is %s", got)
 		}
+
+		const fresh = "+79130000077"
+		alexey.Go("/settings/account/phone")
+		alexey.Fill("phone", fresh)
+		alexey.submit()
+		alexey.Press(`main form[action$="/code"] button`)
+		alexey.Fill("code", s.Code(fresh, notify.ChangePhoneCode))
+		alexey.Press(`main form[action$="/enter"] button`)
+		alexey.See(s.T("phone_change.done.title"))
+		s.Settle()
+		s.stands("active")
+		s.told(notify.TrustResumed, s.Vera, 1)
+		if mail, sms := s.Count(s.Alexey.Email, notify.TrustResumed), s.Count(fresh, notify.TrustResumed); mail != 1 || sms != 1 {
+			t.Errorf("he was told by %d letters and %d messages", mail, sms)
+		}
+		vera.Go(contactsHome)
+		vera.See(s.T("contacts.badge.active"))
+		alexey.home(contactsHome)
+		alexey.See(s.T("contacts.badge.guarding"))
 	})
 }
 
@@ -167,7 +189,7 @@ func TestRehearsal(t *testing.T) {
 		alexey.look("a rehearsal")
 		vera.Go(contactsHome + "/rehearsal")
 		vera.See(s.T("contacts.rehearsal.start"))
-		if done := s.one(`SELECT state FROM actions WHERE account_id = $1`, s.Vera.ID); done != "done" {
+		if done := s.one(`SELECT state FROM guarded_actions WHERE account_id = $1`, s.Vera.ID); done != "done" {
 			t.Errorf("the rehearsal is %s", done)
 		}
 		again := s.enter("again", s.Vera)

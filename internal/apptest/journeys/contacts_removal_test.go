@@ -55,9 +55,15 @@ func TestSlowRemoval(t *testing.T) {
 		alexey.submit()
 		alexey.See(s.T("contacts.done.stays"), s.T("contacts.badge.guarding"))
 		s.stands("active")
+		s.told(notify.TrustDoubted, s.Vera, 1)
 		s.told(notify.TrustLeavingStopped, s.Alexey, 1)
+		// The alarm lets her freeze at once, without a sign-in: the way is in the letter, and it asks before it does anything.
+		alarmed := s.enter("alarmed", s.Vera)
+		alarmed.Go(s.LinkPath(s.Vera.Email, notify.TrustDoubted))
+		alarmed.See(s.T("safety.stop_freeze"), s.T("safety.link.which.freeze"))
 
 		// She thinks better of it.
+		s.Clock.Advance(time.Minute)
 		vera.remove("now")
 		vera.Press(`main a[href$="/stay"]`)
 		vera.See(s.T("contacts.stay.then"))
@@ -68,6 +74,7 @@ func TestSlowRemoval(t *testing.T) {
 		s.told(notify.TrustLeavingStopped, s.Alexey, 2)
 
 		// Nobody stops it; in its last hour a recovery still waits for him.
+		s.Clock.Advance(time.Minute)
 		vera.remove("now")
 		s.told(notify.TrustLeaving, s.Alexey, 3)
 		s.Advance(s.Policy.Leaving - time.Hour)
@@ -156,8 +163,7 @@ func TestQuietExit(t *testing.T) {
 		applicant.submit()
 		applicant.At("/recovery/password")
 		applicant.See(early)
-		s.Clock.Advance(s.Policy.Leaving - time.Hour - time.Minute)
-		s.Settle()
+		s.Advance(s.Policy.Leaving - time.Hour - time.Minute)
 		applicant.Go("/recovery/password")
 		applicant.Fill("password", apptest.NewPassword)
 		applicant.submit()
