@@ -105,7 +105,7 @@ func TestContactSuspendedAndBack(t *testing.T) {
 			t.Errorf("he was told by %d letters, and %d messages went to whoever has his number now", mail, sms)
 		}
 		vera.Go(contactsHome)
-		vera.See(s.T("contacts.badge.suspended"), s.T("contacts.card.suspended"), s.T("reason.phone_not_current"))
+		vera.See(s.T("contacts.badge.suspended"), s.T("contacts.card.suspended"), s.T("contacts.card.his_phone"))
 		vera.look("suspended")
 		alexey.Go(contactsHome)
 		alexey.See(s.T("contacts.badge.suspended"), s.T("contacts.card.you_suspended"), s.T("reason.phone_not_current"))
