@@ -61,6 +61,7 @@ const (
 	TrustExpired        Kind = "trust.expired"
 	TrustLeaving        Kind = "trust.leaving"
 	TrustLeavingStopped Kind = "trust.leaving_stopped"
+	TrustDoubted        Kind = "trust.doubted" // to the principal: the contact stopped his own removal as suspicious
 	TrustEnded          Kind = "trust.ended"
 	TrustResigned       Kind = "trust.resigned"
 	TrustSuspended      Kind = "trust.suspended"
@@ -218,6 +219,7 @@ var registry = map[Kind]Spec{
 	TrustExpired:        about(contact).twoSided(),
 	TrustLeaving:        about(contact, "until").twoSided(),
 	TrustLeavingStopped: about(contact).twoSided(),
+	TrustDoubted:        about(contact).maybeStops().aboutRequest(),
 	TrustEnded:          about(contact).twoSided(),
 	TrustResigned:       about(contact).twoSided(),
 	TrustSuspended:      about(contact).twoSided(),

@@ -130,15 +130,20 @@ func (c Circle) Able(deadline time.Time, p policy.Policy) int {
 // may only reject, and whoever is suspended from this moment on may not at all.
 func (c Circle) ableFor(pending Pending, suspended string, p policy.Policy) int {
 	n, deadline := 0, c.Now.Add(p.RecoveryWait)
-	flagged := map[string]bool{}
+	asked := map[string]Approval{}
 	for _, a := range pending.Approvals {
-		deadline, flagged[a.Link] = a.ExpiresAt, a.State == Flagged
+		deadline, asked[a.Link] = a.ExpiresAt, a
 	}
 	for _, g := range c.Guardians {
-		if g.Link.ID == suspended || flagged[g.Link.ID] {
+		a, ok := asked[g.Link.ID]
+		if g.Link.ID == suspended || a.State == Flagged {
 			continue
 		}
-		if from, _ := AbleFrom(g.Link, g.Contact, c.Now, p); !from.IsZero() && from.Before(deadline) {
+		until := deadline
+		if ok { // his own request may lapse earlier than the others'
+			until = a.ExpiresAt
+		}
+		if from, _ := AbleFrom(g.Link, g.Contact, c.Now, p); !from.IsZero() && from.Before(until) {
 			n++
 		}
 	}
@@ -165,9 +170,13 @@ func (c Circle) Ask(p policy.Policy, action Parent, deadline time.Time, second b
 		at   = action.Beginning()
 	)
 	for _, g := range c.Guardians {
+		until := deadline
+		if usual := c.Now.Add(p.RecoveryWait); g.Link.State == Leaving && g.Link.Quiet && usual.Before(until) {
+			until = usual // a request that waits longer than he was once told would give the quiet exit away (DOMAIN §4.10)
+		}
 		a, e, err := Approval{}.Apply(c.Now, p, ApprovalAsked{
 			ID: newID(), Object: action.ActionID(), Action: action.ActionKind(), Principal: c.Principal.Account,
-			Contact: g.Contact.Account, Link: g.Link.ID, ExpiresAt: deadline, SecondDevice: second,
+			Contact: g.Contact.Account, Link: g.Link.ID, ExpiresAt: until, SecondDevice: second,
 			PrincipalName: c.Principal.PoliteName(), Device: at.Device, Area: at.Area,
 		})
 		if err != nil {

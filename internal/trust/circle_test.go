@@ -246,3 +246,24 @@ func TestHoldClosesContacts(t *testing.T) {
 		}
 	}
 }
+
+// A recovery that waits longer because of a quiet exit must not show it: to the contact who leaves, the request lives as
+// long as any other. To the rest it lives as long as the recovery, also when they are counted again.
+func TestAskKeepsAQuietExitQuiet(t *testing.T) {
+	s := guardedBy(2, 1, trust.Asked, trust.Asked)
+	s.circle.Guardians[0].Link.State, s.circle.Guardians[0].Link.Quiet = trust.Leaving, true
+	n := 0
+	asked, _, err := s.circle.Ask(rules, s.circle.Pending[0].Action, start.Add(rules.RecoveryQuietWait), false, func() string { n++; return string(rune('a' + n)) })
+	if err != nil || len(asked) != 2 {
+		t.Fatalf("%d requests, %v", len(asked), err)
+	}
+	for i, lives := range []time.Duration{rules.RecoveryWait, rules.RecoveryQuietWait} {
+		if got := asked[i].ExpiresAt.Sub(start); got != lives {
+			t.Errorf("request %d lives %v, want %v", i, got, lives)
+		}
+	}
+	s.circle.Guardians[0].Link.Quiet = false // told of it, he may know how long the recovery waits
+	if asked, _, _ = s.circle.Ask(rules, s.circle.Pending[0].Action, start.Add(rules.RecoveryQuietWait), false, func() string { return "x" }); asked[0].ExpiresAt.Sub(start) != rules.RecoveryQuietWait {
+		t.Errorf("the request of a contact who was told lives until %v", asked[0].ExpiresAt)
+	}
+}

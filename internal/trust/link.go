@@ -133,6 +133,7 @@ type (
 		By            Side
 		PrincipalName string
 		ContactName   string
+		StopCode      string // of the principal; only when the contact stops it
 	}
 	// RemovalDue is the timer.
 	RemovalDue struct{ PrincipalName, ContactName string }
@@ -353,14 +354,14 @@ func (l Link) stay(e RemovalStopped) (Link, []effect.Effect, error) {
 		n.State = Suspended
 	}
 	rec := n.record("trust.leaving_stopped", map[string]string{"by": string(e.By)})
-	out := []effect.Effect{
-		rec,
-		effect.Disarm{Timer: TimerLinkLeave, Object: n.ID},
-		effect.Send{
-			Kind: "trust.leaving_stopped", To: n.Principal, Via: effect.All(),
-			Args: map[string]string{"first_name": e.ContactName, "by": string(e.By), "role": string(PrincipalSide)}, Key: n.ID + ":stay:" + since + ":p",
-		},
+	tell := effect.Send{
+		Kind: "trust.leaving_stopped", To: n.Principal, Via: effect.All(),
+		Args: map[string]string{"first_name": e.ContactName, "by": string(e.By), "role": string(PrincipalSide)}, Key: n.ID + ":stay:" + since + ":p",
 	}
+	if e.By == ContactSide { // he finds it suspicious: the principal is alarmed, and can freeze from the message itself (DOMAIN §4.7)
+		tell.Kind, tell.Args = "trust.doubted", map[string]string{"first_name": e.ContactName, "stop_code": e.StopCode}
+	}
+	out := []effect.Effect{rec, effect.Disarm{Timer: TimerLinkLeave, Object: n.ID}, tell}
 	if l.Quiet {
 		rec.Subjects = []string{n.Principal}
 		out[0] = rec

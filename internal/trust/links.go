@@ -196,7 +196,7 @@ func (s *Links) Stay(ctx context.Context, act effect.Act, who, linkID string) er
 	return s.decide(ctx, act, linkID, func(c Circle) (LinkEvent, error) {
 		e := RemovalStopped{By: PrincipalSide, PrincipalName: c.Principal.PoliteName(), ContactName: contactName(c)}
 		if who == c.Link.Contact {
-			e.By = ContactSide
+			e.By, e.StopCode = ContactSide, s.Keys.StopCode(c.Link.Principal, c.Now)
 			return e, nil
 		}
 		return e, only(c.Link.Principal, who)

@@ -42,6 +42,17 @@ func reasonTexts(reasons []trust.Reason) []ui.Text {
 	return out
 }
 
+// hisReasons tells the principal what keeps his contact from helping. What the contact has to do is said as his to do.
+func hisReasons(reasons []trust.Reason) []ui.Text {
+	out := reasonTexts(reasons)
+	for i, r := range reasons {
+		if r == trust.PhoneNotCurrent {
+			out[i] = ui.K("contacts.card.his_phone")
+		}
+	}
+	return out
+}
+
 func fieldTexts(f *fault.Error) []ui.Text {
 	out := make([]ui.Text, 0, len(f.Fields))
 	for _, one := range f.Fields {
@@ -109,7 +120,7 @@ func guardCard(v trust.LinkView, now time.Time, p policy.Policy) ui.ContactCard 
 		return card
 	case l.State == trust.Suspended:
 		card.Badge = ui.Badge{Tone: ui.Warning, Text: ui.K("contacts.badge.suspended")}
-		card.Note, card.Why = ui.K("contacts.card.suspended"), reasonTexts(l.Why)
+		card.Note, card.Why = ui.K("contacts.card.suspended"), hisReasons(l.Why)
 	case now.Before(l.SettlesAt):
 		card.Badge = ui.Badge{Tone: ui.Info, Text: ui.K("contacts.badge.settling", "Time", p.Settling)}
 		card.Note = ui.K("contacts.card.settles", "From", l.SettlesAt)

@@ -60,7 +60,13 @@ type stage struct {
 // each walks the journey in every way.
 func each(t *testing.T, journey func(s *stage)) {
 	t.Helper()
-	for _, w := range ways() {
+	walk(t, ways(), journey)
+}
+
+// walk walks the journey in each of the ways, and after each looks for passwords in the log and at the chain of events.
+func walk(t *testing.T, all []way, journey func(s *stage)) {
+	t.Helper()
+	for _, w := range all {
 		t.Run(w.String(), func(t *testing.T) {
 			world := apptest.New(t, w.engine, apptest.Options{})
 			s := &stage{World: world, t: t, way: w, words: world.Texts.Printer(w.lang, world.Policy.Location())}
@@ -86,8 +92,9 @@ func (s *stage) T(key string, args ...any) string { return s.words.T(key, args..
 type actor struct {
 	*browser.Page
 
-	s   *stage
-	who account.Account
+	s     *stage
+	who   account.Account
+	scene string // set by look
 }
 
 // enter gives somebody a browser; who may be the zero account.
@@ -110,7 +117,7 @@ func (a *actor) inspect(p *browser.Page) {
 	if w := p.Weight(); w > a.mayWeigh(p.Path()) {
 		a.s.t.Errorf("%s weighs %d bytes", p.Path(), w)
 	}
-	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]"))
+	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]")) + a.scene
 	if _, before := inspected.LoadOrStore(a.s.way.lang+state, true); before {
 		return
 	}
@@ -126,6 +133,14 @@ func (a *actor) inspect(p *browser.Page) {
 			p.Shot(filepath.Join(*shots, fmt.Sprintf("%s%.80s-%d.png", a.s.way.lang, name, width)), width)
 		}
 	}
+}
+
+// look checks the page once more: its address and heading were seen before, and what it says now was not.
+func (a *actor) look(scene string) {
+	a.s.t.Helper()
+	a.scene = " " + scene
+	a.inspect(a.Page)
+	a.scene = ""
 }
 
 // picture saves a picture for the documents, of a phone's width, from the Russian walk with scripts.
@@ -211,15 +226,21 @@ func (a *actor) accept() {
 // linked makes Alexey guard Vera, settled, without a browser: where a journey is about what comes after.
 func (s *stage) linked() {
 	s.t.Helper()
+	s.guards(s.Alexey, s.Vera)
+	s.Advance(s.Policy.Settling)
+}
+
+// guards makes one person the contact of another, without a browser.
+func (s *stage) guards(contact, principal account.Account) {
+	s.t.Helper()
 	act := actOfTests
-	id, err := s.Links.Invite(s.t.Context(), act, s.Vera.ID, s.Alexey.Given, s.Alexey.Phone)
+	id, err := s.Links.Invite(s.t.Context(), act, principal.ID, contact.Given, contact.Phone)
 	if err == nil {
-		err = s.Links.Accept(s.t.Context(), act, s.Alexey.ID, id)
+		err = s.Links.Accept(s.t.Context(), act, contact.ID, id)
 	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Advance(s.Policy.Settling)
 }
 
 // startRecovery walks an applicant from the start page to the waiting page.
