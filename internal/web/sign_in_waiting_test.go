@@ -148,7 +148,7 @@ func firstEvent(t *testing.T, w *apptest.World, c citizen, path string) string {
 		t.Fatal(err)
 	}
 	for name, value := range c.Cookies() {
-		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // of a request
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
