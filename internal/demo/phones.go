@@ -66,25 +66,7 @@ func (p Phones) one(w http.ResponseWriter, r *http.Request) error {
 func (p Phones) stream(w http.ResponseWriter, r *http.Request) error {
 	bell, stop := p.Device.Subscribe("")
 	defer stop()
-	s, err := httpx.Events(w, r)
-	if err != nil {
-		return err
-	}
-	alive := time.NewTicker(aliveEvery)
-	defer alive.Stop()
-	for {
-		select {
-		case <-r.Context().Done():
-			return nil
-		case <-bell:
-			err = s.Change()
-		case <-alive.C:
-			err = s.Alive()
-		}
-		if err != nil {
-			return nil // the reader went away
-		}
-	}
+	return httpx.Ring(w, r, bell)
 }
 
 // owner is somebody with a phone, a mailbox or both.

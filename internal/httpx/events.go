@@ -27,6 +27,32 @@ func Events(w http.ResponseWriter, _ *http.Request) (*Stream, error) {
 	return s, s.write("retry: 3000\n\n")
 }
 
+// aliveEvery is how often a quiet stream shows that it lives.
+const aliveEvery = 15 * time.Second
+
+// Ring is the whole handler of a stream that tells a live page of each ring of the bell, until the reader goes away.
+// Listen to the bell before the call. The page is told at once, too: it may be older than its stream, and nothing
+// that happened between them may be missed.
+func Ring(w http.ResponseWriter, r *http.Request, bell <-chan struct{}) error {
+	s, err := Events(w, r)
+	if err != nil {
+		return err
+	}
+	alive := time.NewTicker(aliveEvery)
+	defer alive.Stop()
+	for err = s.Change(); err == nil; {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-bell:
+			err = s.Change()
+		case <-alive.C:
+			err = s.Alive()
+		}
+	}
+	return nil // the reader went away
+}
+
 // Change tells the page to renew itself.
 func (s *Stream) Change() error { return s.write("event: change\ndata: .\n\n") }
 

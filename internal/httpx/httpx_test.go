@@ -538,3 +538,29 @@ func TestEventStream(t *testing.T) {
 		t.Errorf("%q %v", res.Header.Get("Content-Type"), events)
 	}
 }
+
+// TestRing: whoever opens a stream is told at once, though the bell rang before he came, and again at each ring.
+func TestRing(t *testing.T) {
+	bell := make(chan struct{}, 1)
+	h := open(t, "http://x.test")
+	h.handle("GET /s", func(w http.ResponseWriter, r *http.Request) error { return httpx.Ring(w, r, bell) })
+	server := httptest.NewServer(h.kit.Wrap(h.mux))
+	t.Cleanup(server.Close)
+	res, err := server.Client().Get(server.URL + "/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	lines := bufio.NewScanner(res.Body)
+	for range 3 {
+		for lines.Scan() && lines.Text() != "event: change" {
+			if name, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+				t.Fatalf("%s instead of a change", name)
+			}
+		}
+		if lines.Err() != nil || lines.Text() != "event: change" {
+			t.Fatalf("the stream ended: %v", lines.Err())
+		}
+		bell <- struct{}{}
+	}
+}

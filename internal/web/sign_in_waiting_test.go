@@ -1,6 +1,9 @@
 package web_test
 
 import (
+	"bufio"
+	"context"
+	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -119,6 +122,48 @@ func TestANewDeviceWaitsForTheContact(t *testing.T) {
 			t.Errorf("events: %+v %v", report, err)
 		}
 	})
+}
+
+// The contact answers after the waiting page was made and before it opened its stream: the page is told at once to look.
+func TestTheWaitingPageMissesNoAnswer(t *testing.T) {
+	t.Parallel()
+	s := newAsking(t, "sqlite")
+	c := s.both()
+	c.sees(waitingPath, "Ждите звонка: Алексей")
+	answersYes(t, s.World, c, waitingPath, s.Alexey)
+	if told := firstEvent(t, s.World, c, waitingPath+"/events"); told != "change" {
+		t.Errorf("the stream begins with %q", told)
+	}
+	c.sees(waitingPath, "Контакт ответил «да»")
+}
+
+// firstEvent opens a stream as the page of that browser does and returns its first event: what is told later than at
+// once is not waited for.
+func firstEvent(t *testing.T, w *apptest.World, c citizen, path string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range c.Cookies() {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		switch name, is := strings.CutPrefix(lines.Text(), "event: "); {
+		case is:
+			return name
+		case strings.HasPrefix(lines.Text(), ":"):
+			return "nothing yet"
+		}
+	}
+	return "nothing"
 }
 
 // Whoever lacks the right password or the right code troubles nobody, and can end nothing.

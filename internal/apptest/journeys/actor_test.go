@@ -310,9 +310,13 @@ func (a *actor) approve(match string) {
 	a.picture("approved")
 }
 
-// finish walks the applicant from the approval to the new password.
+// finish walks the applicant from the approval to the new password. A live page leads him on by itself: only then is
+// it ours to lead him, or the two ways would meet.
 func (a *actor) finish() {
 	a.s.t.Helper()
+	if a.s.way.script {
+		a.WaitFor(a.s.T("recovery.finish.title"))
+	}
 	a.Go("/recovery")
 	a.At("/recovery/finish")
 	a.submit() // send the second code

@@ -69,9 +69,6 @@ func TestStory(t *testing.T) {
 
 		alexey.signIn(apptest.Password) // a day has passed: his session is over
 		alexey.approve(applicant.match())
-		if s.way.script {
-			applicant.WaitFor(s.T("recovery.finish.title")) // by itself, live
-		}
 		applicant.finish()
 		applicant.See(s.T("recovery.done.title"))
 		if got := s.state(); got != recovery.Completed {

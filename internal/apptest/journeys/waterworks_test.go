@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +13,23 @@ import (
 	"doverie/internal/apptest/browser"
 	"doverie/internal/demo/waterworks"
 )
+
+// going lets the clock of the stage go as fast as the machine's until ctx ends: servers that run by themselves repeat
+// what failed after a pause, and a clock that stands still has no after.
+func (s *stage) going(ctx context.Context) {
+	const tick = 250 * time.Millisecond
+	each := time.NewTicker(tick)
+	defer each.Stop()
+	for before := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-each.C:
+			s.Clock.Advance(now.Sub(before))
+			before = now
+		}
+	}
+}
 
 // other builds the other site of the demonstration beside the service, as the program does, and lets both run.
 func (s *stage) other() (address string) {
@@ -31,11 +49,12 @@ func (s *stage) other() (address string) {
 	server.Config.Handler = site.Handler()
 	server.Start()
 	ctx, cancel := context.WithCancel(s.t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); s.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { s.going(ctx) })
+	running.Go(func() { s.Run(ctx) })
 	s.t.Cleanup(func() {
 		cancel()
-		<-done
+		running.Wait()
 		server.CloseClientConnections()
 		server.Close()
 	})

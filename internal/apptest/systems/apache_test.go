@@ -3,10 +3,7 @@ package systems
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"doverie/internal/apptest"
 	"doverie/internal/oidc"
@@ -23,8 +19,8 @@ import (
 
 // apache is Debian's Apache with mod_auth_openidc in front of a page.
 type apache struct {
-	t    *testing.T
-	base string
+	otherSite
+
 	logs string
 }
 
@@ -115,55 +111,7 @@ func (a *apache) start(provider string, port int, system oidc.Client, secret str
 			a.t.Logf("Apache says:\n%s", text)
 		}
 	})
-	for range 200 {
-		conn, err := (&net.Dialer{}).DialContext(a.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	a.t.Fatal("Apache does not listen")
-}
-
-// visitor is a browser at Apache's site.
-func (a *apache) visitor() *http.Client {
-	a.t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-type page struct {
-	status   int
-	location string
-	body     string
-	header   http.Header
-}
-
-func (a *apache) get(c *http.Client, address string) page {
-	a.t.Helper()
-	if strings.HasPrefix(address, "/") {
-		address = a.base + address
-	}
-	r, err := http.NewRequestWithContext(a.t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0")
-	r.Header.Set("Accept", "text/html")
-	answer, err := c.Do(r)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return page{answer.StatusCode, answer.Header.Get("Location"), string(text), answer.Header}
+	a.listens()
 }
 
 // TestApache: mod_auth_openidc signs people in, reads userinfo, refreshes, meets a new key in mid-session, is told by
@@ -172,15 +120,8 @@ func TestApache(t *testing.T) {
 	w := apptest.New(t, "sqlite", apptest.Options{})
 	w.RealTime()
 	family := w.AddFamily()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a := &apache{t: t, base: fmt.Sprintf("http://127.0.0.1:%d", port), logs: filepath.Join(t.TempDir(), "error.log")}
+	port := freePort(t)
+	a := &apache{otherSite: otherSite{t, fmt.Sprintf("http://127.0.0.1:%d", port)}, logs: filepath.Join(t.TempDir(), "error.log")}
 	system, secret := w.System(oidc.Client{
 		Redirects: []string{a.base + "/cabinet/back"}, PostLogout: []string{a.base + "/bye.html"}, BackchannelLogout: a.base + "/cabinet/back?logout=backchannel",
 	})

@@ -313,28 +313,10 @@ func (s *Site) lang(r *http.Request) string {
 func (s *Site) stream(w http.ResponseWriter, r *http.Request) {
 	bell, stop := s.book.listen()
 	defer stop()
-	out, err := httpx.Events(w, r)
-	if err != nil {
-		return
-	}
-	alive := time.NewTicker(aliveEvery)
-	defer alive.Stop()
-	for {
-		select {
-		case <-r.Context().Done():
-			return
-		case <-bell:
-			err = out.Change()
-		case <-alive.C:
-			err = out.Alive()
-		}
-		if err != nil {
-			return // the reader went away
-		}
+	if err := httpx.Ring(w, r, bell); err != nil {
+		s.c.Log.WarnContext(r.Context(), "waterworks: stream", "error", err)
 	}
 }
-
-const aliveEvery = 15 * time.Second
 
 func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, v view) {
 	v.Lang = s.lang(r)

@@ -20,11 +20,13 @@
     let polling = 0;
     let shown = live.innerHTML; // as the server sent it, before anything here touched it
     let busy = false;
+    let again = false; // something changed while the page was on its way: what comes may be older than that
     const say = (words) => { if (state && state.textContent !== words) state.textContent = words; };
 
     const renew = async () => {
-      if (busy) return;
+      if (busy) { again = true; return; }
       busy = true;
+      again = false;
       try {
         const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
         if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
@@ -45,6 +47,7 @@
         say(live.dataset.lost);
       } finally {
         busy = false;
+        if (again) renew();
       }
     };
 
