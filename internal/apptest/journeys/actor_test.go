@@ -60,7 +60,13 @@ type stage struct {
 // each walks the journey in every way.
 func each(t *testing.T, journey func(s *stage)) {
 	t.Helper()
-	for _, w := range ways() {
+	walk(t, ways(), journey)
+}
+
+// walk walks the journey in those ways, each in a world of its own, and looks at the log and the event chain after it.
+func walk(t *testing.T, all []way, journey func(s *stage)) {
+	t.Helper()
+	for _, w := range all {
 		t.Run(w.String(), func(t *testing.T) {
 			world := apptest.New(t, w.engine, apptest.Options{})
 			s := &stage{World: world, t: t, way: w, words: world.Texts.Printer(w.lang, world.Policy.Location())}
@@ -104,13 +110,26 @@ var inspected sync.Map
 
 var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z2-7]{26}|\?.*$`)
 
+// inspects names the page and its state, for inspected.
+func (a *actor) inspects() string {
+	a.s.t.Helper()
+	return ids.ReplaceAllString(a.Path(), "…") + " " + a.TextOf("h1") + fmt.Sprint(a.Exists(".error-summary, [role=alert]"))
+}
+
+// inspectAnew checks the page although one of the same address and heading was checked: where what stands on it is quite different.
+func (a *actor) inspectAnew() {
+	a.s.t.Helper()
+	inspected.Delete(a.s.way.lang + a.inspects())
+	a.inspect(a.Page)
+}
+
 // inspect checks a page that has come: weight, accessibility, width.
 func (a *actor) inspect(p *browser.Page) {
 	a.s.t.Helper()
 	if w := p.Weight(); w > a.mayWeigh(p.Path()) {
 		a.s.t.Errorf("%s weighs %d bytes", p.Path(), w)
 	}
-	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]"))
+	state := a.inspects()
 	if _, before := inspected.LoadOrStore(a.s.way.lang+state, true); before {
 		return
 	}
