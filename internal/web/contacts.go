@@ -92,7 +92,7 @@ func (c Contacts) addForm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if why := whyNot(standing); len(why) > 0 {
-		return c.Kit.Page(w, r, ui.ContactCannot{Why: why}, httpx.Section(contactsHome))
+		return c.Kit.Page(w, r, ui.ContactCannot{Why: why, Ways: waysOut(standing.Reasons)}, httpx.Section(contactsHome))
 	}
 	return c.Kit.Page(w, r, c.addPage("", "", nil), httpx.Section(contactsHome))
 }
