@@ -49,7 +49,7 @@ func TestSignInByAnyName(t *testing.T) {
 		vera.begin("", apptest.Password)
 		vera.See(s.T("fault.identifier.missing"))
 		vera.begin("Вера", apptest.Password)
-		vera.See(s.T("fault.identifier.unreadable"))
+		vera.See(s.T("fault.identifier.unreadable"), s.T("errors.password"))
 		vera.kept("identifier", "Вера", "password", "")
 		vera.begin(s.Vera.Phone, "")
 		vera.See(s.T("sign_in.password.missing"))
