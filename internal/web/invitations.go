@@ -65,7 +65,7 @@ func (i Invitations) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	return i.Kit.Page(w, r, ui.InvitationShow{
 		ID: inv.ID, From: nominative(inv.Principal), With: instrumental(inv.Principal), Call: dative(inv.Principal),
-		Until: inv.ExpiresAt, Wait: i.Policy.RecoveryWait, Mutual: mutual, Why: reasonTexts(inv.Reasons), Ways: invitedWays(inv.Reasons),
+		Until: inv.ExpiresAt, Wait: i.Policy.RecoveryWait, Mutual: mutual, Why: ownReasons(inv.Reasons, i.Policy.ContactMinAge), Ways: invitedWays(inv.Reasons),
 	}, httpx.Section(contactsHome))
 }
 
