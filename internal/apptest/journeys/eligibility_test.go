@@ -16,11 +16,12 @@ func TestTheYoung(t *testing.T) {
 	twice(t, func(s *stage) {
 		petya := s.enter("petya", s.Add(storetest.Person{Given: "Пётр", Family: "Смирнов", Born: "2011-05-05", Phone: "+79135550011"}))
 		polina := s.enter("polina", s.Add(storetest.Person{Given: "Полина", Family: "Смирнова", Born: "2008-11-22", Phone: "+79135550022"}))
-		vera, alexey := s.enter("vera", s.Vera), s.enter("alexey", s.Alexey)
+		vera := s.enter("vera", s.Vera)
 		petya.signIn(apptest.Password)
 		petya.appoint("Алексей", s.Alexey.Phone)
-		alexey.signIn(apptest.Password)
-		alexey.accept()
+		if err := s.Links.Accept(t.Context(), actOfTests, s.Alexey.ID, s.one(`SELECT id FROM links WHERE principal_id = $1`, petya.who.ID)); err != nil {
+			t.Fatal(err)
+		}
 		if got := s.one(`SELECT state FROM links WHERE principal_id = $1`, petya.who.ID); got != "active" {
 			t.Errorf("the link of a fifteen-year-old is %s", got)
 		}
