@@ -72,6 +72,8 @@ func CleanName(field, text string, optional bool) (string, *fault.Field) {
 	switch {
 	case name == "" && optional:
 		return "", nil
+	case name == "" && field == "family": // named: in a summary of several empty fields «this field» leads nowhere
+		return bad("fault.family.missing")
 	case name == "":
 		return bad("fault.name.missing")
 	case utf8.RuneCountInString(name) > NameMax:

@@ -72,8 +72,15 @@ type PasswordField struct {
 	New   bool // a new password is being chosen, so that password stores offer one
 }
 
-// Check puts the field's error in place.
-func (f PasswordField) Check(errs Errors) PasswordField { f.Error = errs.Of(f.Name); return f }
+// Check puts the field's error in place. When something else was wrong, the page says that the rest is kept: a password is not,
+// and its empty field says so.
+func (f PasswordField) Check(errs Errors) PasswordField {
+	f.Error = errs.Of(f.Name)
+	if len(errs) > 0 && f.Error.Empty() {
+		f.Hint = K("errors.password")
+	}
+	return f
+}
 
 // Option is one answer of a Radios.
 type Option struct {

@@ -25,7 +25,8 @@ type ContactsHome struct {
 	Empty       EmptyState // instead of Guards
 	Guarded     bool       // somebody accepted: there is whom to rehearse with
 	CanAdd      bool
-	Why         []Text // why nobody can be added now
+	Why         []Text    // why nobody can be added now
+	Ways        []NavLink // what to do about it
 	Guarding    []ContactCard
 	Former      Rows
 }
@@ -53,7 +54,8 @@ func (ContactAdd) Title() Text { return K("contacts.add.title") }
 
 // ContactCannot says why nobody can be invited now, before a form is filled in for nothing.
 type ContactCannot struct {
-	Why []Text
+	Why  []Text
+	Ways []NavLink // what to do about it
 }
 
 // Template is the page's file.

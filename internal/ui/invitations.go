@@ -12,6 +12,7 @@ type InvitationShow struct {
 	Wait   time.Duration // how long a request waits for a decision
 	Mutual bool          // the sender guards the invited person
 	Why    []Text        // what keeps him from accepting
+	Ways   []NavLink     // what to do about it
 }
 
 // Template is the page's file.

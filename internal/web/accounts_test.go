@@ -97,7 +97,7 @@ func TestRegistrationFromTheFirstPageToTheProfile(t *testing.T) {
 	c.sees("/register", "Регистрация", "четыре слова подряд")
 
 	a := c.again("/register", apptest.Form("family", "Петрoва", "given", "", "phone", "495", "email", "ва@я", "password", "12345678"),
-		"смешаны русские и латинские", "Заполните это поле", "русские буквы", "списках воров", `value="Петрoва"`)
+		"смешаны русские и латинские", "Введите имя", "русские буквы", "списках воров", `value="Петрoва"`)
 	if strings.Contains(a.Body, "12345678") {
 		t.Error("the password came back in the page")
 	}

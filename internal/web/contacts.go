@@ -91,8 +91,8 @@ func (c Contacts) addForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if why := whyNot(standing); len(why) > 0 {
-		return c.Kit.Page(w, r, ui.ContactCannot{Why: why}, httpx.Section(contactsHome))
+	if why := whyNot(standing, c.Policy); len(why) > 0 {
+		return c.Kit.Page(w, r, ui.ContactCannot{Why: why, Ways: waysOut(standing.Reasons)}, httpx.Section(contactsHome))
 	}
 	return c.Kit.Page(w, r, c.addPage("", "", nil), httpx.Section(contactsHome))
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"doverie/internal/fault"
@@ -61,17 +62,40 @@ func fieldTexts(f *fault.Error) []ui.Text {
 	return out
 }
 
+// ownReasons are reasons that the person concerned reads himself, for whom the role begins at that age.
+func ownReasons(reasons []trust.Reason, age int) []ui.Text {
+	out := reasonTexts(reasons)
+	for i, r := range reasons {
+		if r == trust.TooYoung {
+			out[i] = ui.K("reason."+string(r), "Age", age)
+		}
+	}
+	return out
+}
+
 // whyNot lists what keeps a person from inviting, a hold after a recovery included.
-func whyNot(s trust.Standing) []ui.Text {
-	why := reasonTexts(s.Reasons)
+func whyNot(s trust.Standing, p policy.Policy) []ui.Text {
+	why := ownReasons(s.Reasons, p.PrincipalMinAge)
 	if !s.HoldUntil.IsZero() {
 		why = append(why, ui.K("fault.hold", "Until", s.HoldUntil))
 	}
 	return why
 }
 
+// waysOut leads on from the reasons that a person can do something about. Who has no citizenship of Russia can have no contact,
+// and is led to what protects without one.
+func waysOut(reasons []trust.Reason) (out []ui.NavLink) {
+	switch {
+	case slices.Contains(reasons, trust.NotConfirmed):
+		out = append(out, ui.NavLink{Text: ui.K("account.raise.confirm"), Href: "/settings/account/level"})
+	case slices.Contains(reasons, trust.NotCitizen):
+		out = append(out, ui.NavLink{Text: ui.K("contacts.way.alone"), Href: pathSecurity})
+	}
+	return out
+}
+
 func contactsPage(s trust.Standing, links []trust.LinkView, invitations []trust.InvitationView, approvals []trust.ApprovalView, p policy.Policy) ui.ContactsHome {
-	page := ui.ContactsHome{CanAdd: s.MayInvite(), Why: whyNot(s), Requests: openRequests(approvals)}
+	page := ui.ContactsHome{CanAdd: s.MayInvite(), Why: whyNot(s, p), Ways: waysOut(s.Reasons), Requests: openRequests(approvals)}
 	for _, i := range invitations {
 		page.Invitations = append(page.Invitations, ui.Notice{
 			Tone: ui.Info, Title: ui.K("contacts.home.invited", "Name", nominative(i.Principal)),

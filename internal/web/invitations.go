@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"doverie/internal/effect"
 	"doverie/internal/fault"
@@ -64,8 +65,16 @@ func (i Invitations) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	return i.Kit.Page(w, r, ui.InvitationShow{
 		ID: inv.ID, From: nominative(inv.Principal), With: instrumental(inv.Principal), Call: dative(inv.Principal),
-		Until: inv.ExpiresAt, Wait: i.Policy.RecoveryWait, Mutual: mutual, Why: reasonTexts(inv.Reasons),
+		Until: inv.ExpiresAt, Wait: i.Policy.RecoveryWait, Mutual: mutual, Why: ownReasons(inv.Reasons, i.Policy.ContactMinAge), Ways: invitedWays(inv.Reasons),
 	}, httpx.Section(contactsHome))
+}
+
+// invitedWays leads an invited person on: his identity he can have confirmed, and what protects his own account is beside the point.
+func invitedWays(reasons []trust.Reason) []ui.NavLink {
+	if !slices.Contains(reasons, trust.NotConfirmed) {
+		return nil
+	}
+	return waysOut(reasons)
 }
 
 func (i Invitations) acceptForm(w http.ResponseWriter, r *http.Request) error {

@@ -329,6 +329,15 @@ func (p *Page) TextOf(selector string) string {
 	return strings.TrimSpace(value[string](p, fmt.Sprintf(`(document.querySelector(%q) || {innerText: ""}).innerText`, selector)))
 }
 
+// ValueOf is what stands in the field of that name.
+func (p *Page) ValueOf(name string) string {
+	p.t.Helper()
+	if !p.Exists(fmt.Sprintf(`[name=%q]`, name)) {
+		p.failf("no field %s", name)
+	}
+	return value[string](p, fmt.Sprintf(`document.querySelector('[name=%q]').value`, name))
+}
+
 // Text is the whole text of the page as a person reads it, spaces folded.
 func (p *Page) Text() string {
 	p.t.Helper()

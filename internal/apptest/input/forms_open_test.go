@@ -37,12 +37,12 @@ func openForms() []form {
 				{
 					typed: "every field empty",
 					with:  []string{"family", "", "given", "", "patronymic", "", "phone", "", "email", "", "password", ""},
-					says:  []say{words("fault.name.missing"), words("fault.phone.missing"), words("password.too_short", "Min", 8)}, kept: registeredNames,
+					says:  []say{words("fault.family.missing"), words("fault.name.missing"), words("fault.phone.missing"), words("password.too_short", "Min", 8)}, kept: registeredNames,
 				},
 				{
 					typed: "every field missing",
 					with:  []string{"family", absent, "given", absent, "patronymic", absent, "phone", absent, "email", absent, "password", absent},
-					says:  []say{words("fault.name.missing"), words("fault.phone.missing"), words("password.too_short", "Min", 8)},
+					says:  []say{words("fault.family.missing"), words("fault.name.missing"), words("fault.phone.missing"), words("password.too_short", "Min", 8)},
 				},
 				refused("HTML in a name (`<script>alert(1)</script>`)", "given", "<script>alert(1)</script>", words("fault.name.characters")),
 				refused("an emoji in a name", "given", "Алёна 😀", words("fault.name.characters")),

@@ -111,13 +111,19 @@ var inspected sync.Map
 
 var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z2-7]{26}|\?.*$`)
 
+// inspects names the page and its state, for inspected.
+func (a *actor) inspects() string {
+	a.s.t.Helper()
+	return ids.ReplaceAllString(a.Path(), "…") + " " + a.TextOf("h1") + fmt.Sprint(a.Exists(".error-summary, [role=alert]")) + a.scene
+}
+
 // inspect checks a page that has come: weight, accessibility, width.
 func (a *actor) inspect(p *browser.Page) {
 	a.s.t.Helper()
 	if w := p.Weight(); w > a.mayWeigh(p.Path()) {
 		a.s.t.Errorf("%s weighs %d bytes", p.Path(), w)
 	}
-	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]")) + a.scene
+	state := a.inspects()
 	if _, before := inspected.LoadOrStore(a.s.way.lang+state, true); before {
 		return
 	}

@@ -31,8 +31,8 @@ func TestTwoContacts(t *testing.T) {
 		first.startRecovery()
 		first.At("/recovery/wait")
 		first.See("Алексей", "Мария")
-		s.told(notify.RecoveryAsked, s.Alexey, 1)
-		s.told(notify.RecoveryAsked, s.Maria, 1)
+		s.told(notify.RecoveryAsked, 1, reach(s.Alexey)...)
+		s.told(notify.RecoveryAsked, 1, reach(s.Maria)...)
 		alexey.signIn(apptest.Password)
 		alexey.approve(first.match())
 		alexey.See(s.T("approvals.result.may_undo"))
@@ -48,7 +48,7 @@ func TestTwoContacts(t *testing.T) {
 		}
 		first.Go("/recovery")
 		first.See(s.T("recovery.end.rejected.title"))
-		s.told(notify.RecoveryRejected, s.Vera, 1)
+		s.told(notify.RecoveryRejected, 1, reach(s.Vera)...)
 		alexey.Go("/approvals")
 		alexey.See(s.T("approvals.list.none_open"))
 
@@ -80,7 +80,7 @@ func TestTwoContacts(t *testing.T) {
 		if got := s.state(); got != recovery.Completed {
 			t.Errorf("after both it is %s", got)
 		}
-		s.told(notify.RecoveryCompleted, s.Maria, 1)
+		s.told(notify.RecoveryCompleted, 1, reach(s.Maria)...)
 	})
 }
 
@@ -100,7 +100,7 @@ func TestContactSuspendedAndBack(t *testing.T) {
 		}
 		s.Settle()
 		s.stands("suspended")
-		s.told(notify.TrustSuspended, s.Vera, 1)
+		s.told(notify.TrustSuspended, 1, reach(s.Vera)...)
 		if mail, sms := s.Count(s.Alexey.Email, notify.TrustSuspended), s.Count(s.Alexey.Phone, notify.TrustSuspended); mail != 1 || sms != 0 {
 			t.Errorf("he was told by %d letters, and %d messages went to whoever has his number now", mail, sms)
 		}
@@ -128,7 +128,7 @@ func TestContactSuspendedAndBack(t *testing.T) {
 		alexey.See(s.T("phone_change.done.title"))
 		s.Settle()
 		s.stands("active")
-		s.told(notify.TrustResumed, s.Vera, 1)
+		s.told(notify.TrustResumed, 1, reach(s.Vera)...)
 		if mail, sms := s.Count(s.Alexey.Email, notify.TrustResumed), s.Count(fresh, notify.TrustResumed); mail != 1 || sms != 1 {
 			t.Errorf("he was told by %d letters and %d messages", mail, sms)
 		}
@@ -179,7 +179,7 @@ func TestRehearsal(t *testing.T) {
 		vera.submit()
 		vera.See(s.T("contacts.rehearsal.mark"), s.T("contacts.rehearsal.tell"))
 		vera.look("a rehearsal waits")
-		s.told(notify.ApprovalAsked, s.Alexey, 1)
+		s.told(notify.ApprovalAsked, 1, reach(s.Alexey)...)
 		alexey.signIn(apptest.Password)
 		alexey.openRequest()
 		alexey.See(s.T("approvals.rehearsal"))

@@ -42,8 +42,8 @@ func TestSlowRemoval(t *testing.T) {
 		vera.See(s.T("contacts.badge.leaving"), s.T("contacts.card.leaves", "Until", leaves))
 		vera.SeeNot(s.T("contacts.card.quiet"))
 		vera.look("a contact leaves")
-		s.told(notify.TrustLeaving, s.Vera, 1)
-		s.told(notify.TrustLeaving, s.Alexey, 1)
+		s.told(notify.TrustLeaving, 1, reach(s.Vera)...)
+		s.told(notify.TrustLeaving, 1, reach(s.Alexey)...)
 
 		// He finds it strange.
 		alexey.signIn(apptest.Password)
@@ -55,8 +55,8 @@ func TestSlowRemoval(t *testing.T) {
 		alexey.submit()
 		alexey.See(s.T("contacts.done.stays"), s.T("contacts.badge.guarding"))
 		s.stands("active")
-		s.told(notify.TrustDoubted, s.Vera, 1)
-		s.told(notify.TrustLeavingStopped, s.Alexey, 1)
+		s.told(notify.TrustDoubted, 1, reach(s.Vera)...)
+		s.told(notify.TrustLeavingStopped, 1, reach(s.Alexey)...)
 		// The alarm lets her freeze at once, without a sign-in: the way is in the letter, and it asks before it does anything.
 		alarmed := s.enter("alarmed", s.Vera)
 		alarmed.Go(s.LinkPath(s.Vera.Email, notify.TrustDoubted))
@@ -70,19 +70,19 @@ func TestSlowRemoval(t *testing.T) {
 		vera.submit()
 		vera.See(s.T("contacts.done.stays"), s.T("contacts.badge.active"))
 		s.stands("active")
-		s.told(notify.TrustLeavingStopped, s.Vera, 1)
-		s.told(notify.TrustLeavingStopped, s.Alexey, 2)
+		s.told(notify.TrustLeavingStopped, 1, reach(s.Vera)...)
+		s.told(notify.TrustLeavingStopped, 2, reach(s.Alexey)...)
 
 		// Nobody stops it; in its last hour a recovery still waits for him.
 		s.Clock.Advance(time.Minute)
 		vera.remove("now")
-		s.told(notify.TrustLeaving, s.Alexey, 3)
+		s.told(notify.TrustLeaving, 3, reach(s.Alexey)...)
 		s.Advance(s.Policy.Leaving - time.Hour)
 		applicant := s.enter("applicant", s.Vera)
 		applicant.startRecovery()
 		applicant.At("/recovery/wait")
 		applicant.See("Алексей")
-		s.told(notify.RecoveryAsked, s.Alexey, 1)
+		s.told(notify.RecoveryAsked, 1, reach(s.Alexey)...)
 		applicant.Go("/recovery/password")
 		applicant.At("/recovery/wait")
 		s.stands("leaving")
@@ -90,8 +90,8 @@ func TestSlowRemoval(t *testing.T) {
 		// It is over. Whoever was waited for is no contact any more, so what waited for him ends; nobody was let through.
 		s.Advance(time.Hour)
 		s.stands("ended")
-		s.told(notify.TrustEnded, s.Vera, 1)
-		s.told(notify.TrustEnded, s.Alexey, 1)
+		s.told(notify.TrustEnded, 1, reach(s.Vera)...)
+		s.told(notify.TrustEnded, 1, reach(s.Alexey)...)
 		if got := s.state(); got != recovery.LockedOut {
 			t.Errorf("the recovery that waited for him is %s", got)
 		}
@@ -109,7 +109,7 @@ func TestSlowRemoval(t *testing.T) {
 		later := s.enter("later", s.Vera)
 		later.startRecovery()
 		later.At("/recovery/finish") // nobody guards her now
-		s.told(notify.RecoveryAsked, s.Alexey, 1)
+		s.told(notify.RecoveryAsked, 1, reach(s.Alexey)...)
 	})
 }
 
@@ -127,8 +127,8 @@ func TestQuietExit(t *testing.T) {
 		begun := s.Clock.Now()
 		vera.See(s.T("contacts.card.leaves", "Until", begun.Add(s.Policy.Leaving)), s.T("contacts.card.quiet"))
 		vera.look("a quiet exit")
-		s.told(notify.TrustLeaving, s.Vera, 1)
-		s.told(notify.TrustLeaving, s.Alexey, 0)
+		s.told(notify.TrustLeaving, 1, reach(s.Vera)...)
+		s.told(notify.TrustLeaving, 0, reach(s.Alexey)...)
 
 		alexey.Go(contactsHome)
 		if now := alexey.TextOf("main"); now != cabinet {
@@ -171,15 +171,15 @@ func TestQuietExit(t *testing.T) {
 		if got := s.state(); got != recovery.Verified {
 			t.Errorf("the recovery is %s", got)
 		}
-		s.told(notify.TrustLeaving, s.Alexey, 0)
+		s.told(notify.TrustLeaving, 0, reach(s.Alexey)...)
 		s.stands("leaving")
 
 		// The 72 hours are over: he is out and learns it; so does she.
 		s.Advance(time.Minute)
 		s.stands("ended")
-		s.told(notify.TrustEnded, s.Vera, 1)
-		s.told(notify.TrustEnded, s.Alexey, 1)
-		s.told(notify.TrustLeaving, s.Alexey, 0)
+		s.told(notify.TrustEnded, 1, reach(s.Vera)...)
+		s.told(notify.TrustEnded, 1, reach(s.Alexey)...)
+		s.told(notify.TrustLeaving, 0, reach(s.Alexey)...)
 		alexey.home(contactsHome)
 		alexey.SeeNot(s.T("contacts.home.guarding"))
 		vera.home("/safety/alarm")
@@ -209,8 +209,8 @@ func TestContactResigns(t *testing.T) {
 		alexey.Press(`main form[method=post] button.danger`)
 		alexey.See(s.T("contacts.done.resigned"))
 		s.stands("ended")
-		s.told(notify.TrustResigned, s.Vera, 1)
-		s.told(notify.TrustResigned, s.Alexey, 1)
+		s.told(notify.TrustResigned, 1, reach(s.Vera)...)
+		s.told(notify.TrustResigned, 1, reach(s.Alexey)...)
 		if s.way.script {
 			applicant.WaitFor(s.T("recovery.end.left.title"))
 		}
