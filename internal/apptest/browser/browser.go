@@ -5,6 +5,7 @@ package browser
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -198,12 +200,23 @@ func (p *Page) failf(format string, args ...any) {
 	p.t.Fatalf("%s: %s\n  at %s\n  page: %s", p.name, fmt.Sprintf(format, args...), where, strings.ReplaceAll(text, "\n", "\n    "))
 }
 
-// value evaluates an expression in the page.
+// leaving tells that a page went away while it was asked: Chromium has one code for that and the like.
+func leaving(err error) bool {
+	const serverError = -32000
+	var told *cdproto.Error
+	return errors.As(err, &told) && told.Code == serverError
+}
+
+// value evaluates an expression in the page. A page that leads on by itself may go just then: the next one is asked.
 func value[T any](p *Page, expression string) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	for leaving(err) && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+		v, err = chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	}
 	if err != nil {
 		p.failf("%s: %v", expression, err)
 	}
