@@ -432,7 +432,7 @@ func (m *messagesConfig) orders(f *filler, via map[string]string) map[notify.Kin
 	look("messages.email", m.Email, "email")
 	kinds := map[notify.Kind][]string{}
 	for _, kind := range sortedKeys(m.Order) {
-		if _, known := notify.Lookup(notify.Kind(kind)); !known || notify.Resolve(notify.Kind(kind)) != notify.Kind(kind) {
+		if _, known := notify.Lookup(notify.Kind(kind)); !known {
 			f.failf("messages.order."+kind, "there is no such kind of message")
 			continue
 		}

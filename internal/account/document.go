@@ -49,6 +49,7 @@ func (s *Service) EnterDocument(ctx context.Context, act effect.Act, c Caller, i
 	}
 	err = s.commit(ctx, act, now, Change{Before: &before, After: &after},
 		record("account.document_entered", "account:"+before.ID, map[string]string{"document": string(after.Document.Kind)}, before.ID),
+		effect.Send{Kind: "document.entered", To: before.ID, Via: effect.All(), Args: at(now)},
 	)
 	if err != nil {
 		return Account{}, err

@@ -33,7 +33,8 @@ func (s *Service) newEmailLink(account, email, locale string, now time.Time) (Em
 }
 
 // RequestEmail sends a link to a new address; the older address stays until the link is followed.
-// An older unanswered link ends. Every channel is told when the new address is verified.
+// An older unanswered link ends. Every channel is told at once, and again when the new address is verified: whoever sits
+// in a stolen session is not alone with it.
 // Faults: StepUp, Invalid, Refused (hold, freeze), Limited.
 func (s *Service) RequestEmail(ctx context.Context, act effect.Act, c Caller, text string) error {
 	now := s.Now()
@@ -55,6 +56,7 @@ func (s *Service) RequestEmail(ctx context.Context, act effect.Act, c Caller, te
 	return s.commit(ctx, act, now, Change{NewLink: &link},
 		send,
 		record("account.email_requested", "account:"+a.ID, map[string]string{"email": MaskEmail(email)}, a.ID),
+		effect.Send{Kind: "email.requested", To: a.ID, Via: effect.All(), Args: at(now)},
 	)
 }
 

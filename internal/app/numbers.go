@@ -20,7 +20,7 @@ type Numbers interface {
 // asked when the code is on its way, so that whoever waits at a page cannot tell by his clock whether a number was asked
 // about (I6).
 func askedBefore(kind notify.Kind) bool {
-	switch notify.Resolve(kind) {
+	switch kind {
 	case notify.RecoveryCode, notify.RecoveryFinishCode, notify.ApprovalCode:
 		return true
 	default:
@@ -54,7 +54,7 @@ func (g numberGuard) allow(ctx context.Context, m jobs.Message) error {
 	case news == account.NumberReassigned:
 		g.asked("reassigned")
 		return fault.New(fault.Refused, "fault.message.phone_lost", nil)
-	case news == account.NumberSIMChanged && notify.Resolve(notify.Kind(m.Kind)) == notify.ApprovalCode:
+	case news == account.NumberSIMChanged && notify.Kind(m.Kind) == notify.ApprovalCode:
 		// This contact cannot approve for a while, and whoever holds the new SIM is given nothing (T07).
 		g.asked("sim")
 		return fault.New(fault.Refused, "fault.message.sim_changed", nil)

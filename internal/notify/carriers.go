@@ -88,7 +88,7 @@ type byKind struct {
 
 // Deliver implements Channel.
 func (b byKind) Deliver(ctx context.Context, l Letter) (Outcome, error) {
-	if c, ok := b.own[Resolve(l.Kind)]; ok {
+	if c, ok := b.own[l.Kind]; ok {
 		return c.Deliver(ctx, l)
 	}
 	return b.otherwise.Deliver(ctx, l)

@@ -57,7 +57,6 @@ const (
 	TrustInvited        Kind = "trust.invited" // to the invited person
 	TrustAccepted       Kind = "trust.accepted"
 	TrustDeclined       Kind = "trust.declined"
-	TrustWithdrawn      Kind = "trust.withdrawn" // to the invited person
 	TrustExpired        Kind = "trust.expired"
 	TrustLeaving        Kind = "trust.leaving"
 	TrustLeavingStopped Kind = "trust.leaving_stopped"
@@ -215,7 +214,6 @@ var registry = map[Kind]Spec{
 	TrustInvited:        about(principal, "until").withButton("invitation"),
 	TrustAccepted:       about(contact).maybeStops().aboutRequest().twoSided(),
 	TrustDeclined:       about(contact),
-	TrustWithdrawn:      about(principal),
 	TrustExpired:        about(contact).twoSided(),
 	TrustLeaving:        about(contact, "until").twoSided(),
 	TrustLeavingStopped: about(contact).twoSided(),
@@ -245,34 +243,9 @@ var registry = map[Kind]Spec{
 	},
 }
 
-// tellsOf lets a decision name the event instead of the message that tells of it.
-var tellsOf = map[Kind]Kind{
-	"registration.code":         RegisterCode,
-	"session.sign_in_code":      SignInCode,
-	"session.step_up_code":      StepUpCode,
-	"session.change_phone_code": ChangePhoneCode,
-	"account.email_link":        EmailVerifyLink,
-	"account.email_requested":   EmailRequested,
-	"account.email_changed":     EmailChanged,
-	"account.phone_changed":     PhoneChanged,
-	"account.phone_lost":        AccountPhoneTaken,
-	"account.password_changed":  PasswordChanged,
-	"account.totp_enrolled":     FactorChanged,
-	"account.totp_removed":      FactorChanged,
-	"account.document_entered":  DocumentEntered,
-}
-
-// Resolve gives the kind of the message that tells of an event; a kind is its own.
-func Resolve(kind Kind) Kind {
-	if k, ok := tellsOf[kind]; ok {
-		return k
-	}
-	return kind
-}
-
-// Lookup returns what is known of the kind (or of the message that tells of the event).
+// Lookup returns what is known of the kind.
 func Lookup(kind Kind) (Spec, bool) {
-	s, ok := registry[Resolve(kind)]
+	s, ok := registry[kind]
 	return s, ok
 }
 

@@ -55,7 +55,6 @@ func NewTexts(catalogue *i18n.Catalogue, base string, zone *time.Location) (*Tex
 // EmailLinkPath+"?t="+token. The case of argument names does not matter. Errors: ErrUnknownKind,
 // ErrBadChannel, ErrBadLocale, ErrMissing, ErrBadArgument, ErrTooLong.
 func (t *Texts) Render(kind Kind, channel effect.Channel, locale string, args map[string]string) (Text, error) {
-	kind = Resolve(kind)
 	spec, ok := Lookup(kind)
 	if !ok {
 		return Text{}, fmt.Errorf("%w: %q", ErrUnknownKind, kind)

@@ -203,6 +203,7 @@ func (s *Service) SignOutEverywhere(ctx context.Context, act effect.Act, auth Au
 		effect.EndSessions{Account: id, Except: except, Why: WhyEverywhere, Devices: true, Asked: true},
 		effect.TellSystems{Account: id, What: "session-revoked", Why: WhyEverywhere},
 		record("session.ended_everywhere", "account:"+id, nil, id),
+		effect.Send{Kind: "session.ended_everywhere", To: id, Via: effect.All(), Args: map[string]string{"at": now.UTC().Format(time.RFC3339)}},
 	)
 }
 
