@@ -35,7 +35,7 @@ func withLog(c console, f configFlag, do func(db *store.Store, log *notary.Servi
 	if err != nil {
 		return err
 	}
-	if err := db.CheckSchema(c.ctx); err != nil {
+	if err := inTurn(func() error { return db.CheckSchema(c.ctx) }, func() error { return db.TakeKeys(c.ctx, cfg.keys) }); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	log, err := app.NewNotary(cfg.app(c), db)
@@ -204,18 +204,12 @@ func plainCause(err error) error {
 
 type auditKeyCommand struct{ configFlag }
 
-// Run prints the key; the database is not opened.
+// Run prints the key. The database is opened, because the key outlives a master key there.
 func (cmd auditKeyCommand) Run(c console) error {
-	cfg, err := cmd.read(c)
-	if err != nil {
-		return err
-	}
-	log, err := app.NewNotary(cfg.app(c), nil)
-	if err != nil {
-		return err
-	}
-	c.sayf("%s", log.Signer.Key())
-	return nil
+	return withLog(c, cmd.configFlag, func(_ *store.Store, log *notary.Service) error {
+		c.sayf("%s", log.Signer.Key())
+		return nil
+	})
 }
 
 type auditExportCommand struct {
