@@ -23,6 +23,7 @@ type auditCommand struct {
 	Export     auditExportCommand     `cmd:"" help:"Write the whole event log into a file that can be verified without the server."`
 	Prove      auditProveCommand      `cmd:"" help:"Check a person's downloaded history. It needs nothing but the file."`
 	Key        auditKeyCommand        `cmd:"" help:"Print the public key of the checkpoints."`
+	Rotate     auditRotateCommand     `cmd:"" help:"Let another key sign the event log from now on; restart the servers after it."`
 }
 
 // withLog opens the database and its notary, calls do and closes them.
@@ -62,7 +63,7 @@ func (cmd auditVerifyCommand) Run(c console) error {
 		return fmt.Errorf("%w: -key and -checkpoints go with -export; a database has audit.folder", errConfig)
 	}
 	return withLog(c, cmd.configFlag, func(db *store.Store, log *notary.Service) error {
-		outside, err := log.Outside()
+		outside, err := log.Outside(c.ctx)
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (cmd auditVerifyCommand) Run(c console) error {
 			return err
 		}
 		if wrong != "" {
-			c.sayf("BROKEN: a checkpoint in the database is not signed by the key %s: %s", log.Signer.Key(), wrong)
+			c.sayf("BROKEN: a checkpoint in the database is not signed by the key %s, or by one before it in its time: %s", log.Signer.Key(), wrong)
 			return errFindings
 		}
 		if log.Folder == nil {
@@ -119,13 +120,17 @@ func storedCheckpoints(c console, db *store.Store, log *notary.Service) (all []n
 	if err != nil {
 		return nil, "", err
 	}
+	ring, err := log.Ring(c.ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	for from := int64(0); ; {
 		notes, err := db.Checkpoints(c.ctx, standing.Epoch, from, page)
 		if err != nil || len(notes) == 0 {
 			return all, wrong, err
 		}
 		for _, text := range notes {
-			signed, err := notary.Open(text, log.Signer.Key())
+			signed, err := ring.Open(text)
 			if err != nil || signed.Size <= from {
 				return all, strings.ReplaceAll(string(text), "\n", " "), nil //nolint:nilerr // it is what was looked for
 			}
@@ -225,7 +230,7 @@ func (cmd auditExportCommand) Run(c console) error {
 		if err != nil {
 			return plainCause(err)
 		}
-		outside, err := log.Outside()
+		outside, err := log.Outside(c.ctx)
 		if err != nil {
 			return err
 		}
@@ -247,13 +252,17 @@ func (cmd auditExportCommand) Run(c console) error {
 		if err != nil {
 			return err
 		}
+		ring, err := log.Ring(c.ctx)
+		if err != nil {
+			return err
+		}
 		var failed error
 		err = db.WalkLog(c.ctx, signed.Size, func(r notary.Record) bool {
 			failed = export.Record(r)
 			return failed == nil
 		})
 		known := slices.DeleteFunc(slices.Concat(outside, stored), func(s notary.Signed) bool { return s.Epoch == signed.Epoch && s.Size > signed.Size })
-		if err = cmp.Or(err, failed, export.End(known), buffer.Flush(), file.Sync()); err == nil {
+		if err = cmp.Or(err, failed, export.HandOvers(ring.Chain), export.End(known), buffer.Flush(), file.Sync()); err == nil {
 			c.sayf("%d events, checkpoint %d of epoch %d: %s", head.Seq, signed.Size, signed.Epoch, cmd.File)
 		}
 		return err

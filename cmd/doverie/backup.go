@@ -208,7 +208,7 @@ func fenceOpen(c console, ac app.Config, db *store.Store) error {
 	if err != nil {
 		return err
 	}
-	outside, err := log.Outside()
+	outside, err := log.Outside(c.ctx)
 	if err != nil {
 		return err
 	}

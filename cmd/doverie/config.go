@@ -59,8 +59,9 @@ type operatorConfig struct {
 
 // auditConfig says how the event log is signed.
 type auditConfig struct {
-	Folder  string `toml:"folder" env:"FOLDER" doc:"folder for signed checkpoints of the event log, on another disk or machine than the database; it must exist. Empty: they are kept in the database only, and a database set back to an older copy is not noticed"`
-	KeyFile string `toml:"key_file" env:"KEY_FILE" doc:"file with a key of its own for signing checkpoints, made like the master key; empty: derived from the master key"`
+	Folder        string `toml:"folder" env:"FOLDER" doc:"folder for signed checkpoints of the event log, on another disk or machine than the database; it must exist. Empty: they are kept in the database only, and a database set back to an older copy is not noticed"`
+	KeyFile       string `toml:"key_file" env:"KEY_FILE" doc:"file with a key of its own for signing checkpoints, made like the master key; empty: kept in the database, sealed under the master key"`
+	FormerKeyFile string `toml:"former_key_file" env:"FORMER_KEY_FILE" doc:"with key_file: file with the key that signed checkpoints before it, so that audit rotate can sign the hand-over with it too"`
 }
 
 func defaultConfig() fileConfig {
@@ -152,6 +153,7 @@ type config struct {
 
 	auditFolder string
 	auditKeys   *secret.Keyring // nil: keys
+	auditFormer *secret.Keyring // nil: not given
 
 	operatorListen string
 	operatorURL    *url.URL // nil: the console is served with everything else
@@ -318,6 +320,11 @@ func (raw fileConfig) check() (c config, problems []error) {
 	if raw.Audit.KeyFile != "" {
 		if c.auditKeys, err = readKeys(raw.Audit.KeyFile); err != nil {
 			fail("audit.key_file", "%w", err)
+		}
+	}
+	if raw.Audit.FormerKeyFile != "" {
+		if c.auditFormer, err = readKeys(raw.Audit.FormerKeyFile); err != nil {
+			fail("audit.former_key_file", "%w", err)
 		}
 	}
 	for _, network := range raw.TrustedProxies {
