@@ -88,7 +88,7 @@ type Options struct {
 	OperatorURL *url.URL // address of the operators' console when it has a listener of its own
 
 	Notary   app.Notary // how the event log is signed
-	Database string     // SQLite only: a database that is there already, such as a restored one; empty: a new one
+	Database string     // a database that is there already, such as a restored one; empty: a new one
 
 	Localhost bool // people reach it as http://localhost, where browsers allow passkeys, and not by its IP address
 }
@@ -153,7 +153,7 @@ func New(t testing.TB, engine string, o Options) *World {
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		if err := w.App.Close(); err != nil {
+		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -179,7 +179,7 @@ func (w *World) start(keys *secret.Keyring) error {
 // Stop ends the server's hold on the database, as when its process ends. Nobody may ask it anything until Restart.
 func (w *World) Stop() {
 	w.T.Helper()
-	if err := w.App.Close(); err != nil {
+	if err := w.Close(); err != nil {
 		w.T.Fatal(err)
 	}
 }
