@@ -16,6 +16,7 @@ type adminCommand struct {
 	Import  adminImportCommand  `cmd:"" help:"Import people whose identity another body has proven: one JSON object a line."`
 	Staff   adminStaffCommand   `cmd:"" name:"campaign-staff" help:"Give an account the right to run information campaigns, or take it."`
 	Numbers adminNumbersCommand `cmd:"" help:"Import reports of changed SIMs and reassigned numbers: one JSON object a line."`
+	Rekey   adminRekeyCommand   `cmd:"" help:"Put the database under another master key, with every server stopped."`
 	Sample  adminSampleCommand  `cmd:"" help:"Print a made-up import file, for trying the import."`
 
 	Client adminClientCommand `cmd:"" help:"Other information systems that sign people in through this one."`

@@ -23,6 +23,7 @@ type auditCommand struct {
 	Export     auditExportCommand     `cmd:"" help:"Write the whole event log into a file that can be verified without the server."`
 	Prove      auditProveCommand      `cmd:"" help:"Check a person's downloaded history. It needs nothing but the file."`
 	Key        auditKeyCommand        `cmd:"" help:"Print the public key of the checkpoints."`
+	Rotate     auditRotateCommand     `cmd:"" help:"Let another key sign the event log from now on; restart the servers after it."`
 }
 
 // withLog opens the database and its notary, calls do and closes them.
@@ -35,7 +36,7 @@ func withLog(c console, f configFlag, do func(db *store.Store, log *notary.Servi
 	if err != nil {
 		return err
 	}
-	if err := db.CheckSchema(c.ctx); err != nil {
+	if err := inTurn(func() error { return db.CheckSchema(c.ctx) }, func() error { return db.TakeKeys(c.ctx, cfg.keys) }); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	log, err := app.NewNotary(cfg.app(c), db)
@@ -62,7 +63,7 @@ func (cmd auditVerifyCommand) Run(c console) error {
 		return fmt.Errorf("%w: -key and -checkpoints go with -export; a database has audit.folder", errConfig)
 	}
 	return withLog(c, cmd.configFlag, func(db *store.Store, log *notary.Service) error {
-		outside, err := log.Outside()
+		outside, err := log.Outside(c.ctx)
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (cmd auditVerifyCommand) Run(c console) error {
 			return err
 		}
 		if wrong != "" {
-			c.sayf("BROKEN: a checkpoint in the database is not signed by the key %s: %s", log.Signer.Key(), wrong)
+			c.sayf("BROKEN: a checkpoint in the database is not signed by the key %s, or by one before it in its time: %s", log.Signer.Key(), wrong)
 			return errFindings
 		}
 		if log.Folder == nil {
@@ -119,13 +120,17 @@ func storedCheckpoints(c console, db *store.Store, log *notary.Service) (all []n
 	if err != nil {
 		return nil, "", err
 	}
+	ring, err := log.Ring(c.ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	for from := int64(0); ; {
 		notes, err := db.Checkpoints(c.ctx, standing.Epoch, from, page)
 		if err != nil || len(notes) == 0 {
 			return all, wrong, err
 		}
 		for _, text := range notes {
-			signed, err := notary.Open(text, log.Signer.Key())
+			signed, err := ring.Open(text)
 			if err != nil || signed.Size <= from {
 				return all, strings.ReplaceAll(string(text), "\n", " "), nil //nolint:nilerr // it is what was looked for
 			}
@@ -204,18 +209,12 @@ func plainCause(err error) error {
 
 type auditKeyCommand struct{ configFlag }
 
-// Run prints the key; the database is not opened.
+// Run prints the key. The database is opened, because the key outlives a master key there.
 func (cmd auditKeyCommand) Run(c console) error {
-	cfg, err := cmd.read(c)
-	if err != nil {
-		return err
-	}
-	log, err := app.NewNotary(cfg.app(c), nil)
-	if err != nil {
-		return err
-	}
-	c.sayf("%s", log.Signer.Key())
-	return nil
+	return withLog(c, cmd.configFlag, func(_ *store.Store, log *notary.Service) error {
+		c.sayf("%s", log.Signer.Key())
+		return nil
+	})
 }
 
 type auditExportCommand struct {
@@ -231,7 +230,7 @@ func (cmd auditExportCommand) Run(c console) error {
 		if err != nil {
 			return plainCause(err)
 		}
-		outside, err := log.Outside()
+		outside, err := log.Outside(c.ctx)
 		if err != nil {
 			return err
 		}
@@ -253,13 +252,17 @@ func (cmd auditExportCommand) Run(c console) error {
 		if err != nil {
 			return err
 		}
+		ring, err := log.Ring(c.ctx)
+		if err != nil {
+			return err
+		}
 		var failed error
 		err = db.WalkLog(c.ctx, signed.Size, func(r notary.Record) bool {
 			failed = export.Record(r)
 			return failed == nil
 		})
 		known := slices.DeleteFunc(slices.Concat(outside, stored), func(s notary.Signed) bool { return s.Epoch == signed.Epoch && s.Size > signed.Size })
-		if err = cmp.Or(err, failed, export.End(known), buffer.Flush(), file.Sync()); err == nil {
+		if err = cmp.Or(err, failed, export.HandOvers(ring.Chain), export.End(known), buffer.Flush(), file.Sync()); err == nil {
 			c.sayf("%d events, checkpoint %d of epoch %d: %s", head.Seq, signed.Size, signed.Epoch, cmd.File)
 		}
 		return err

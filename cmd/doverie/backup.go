@@ -196,7 +196,7 @@ func fence(c console, cfg config) error {
 	if err != nil {
 		return err
 	}
-	err = db.CheckSchema(c.ctx)
+	err = inTurn(func() error { return db.CheckSchema(c.ctx) }, func() error { return db.TakeKeys(c.ctx, cfg.keys) })
 	if err == nil {
 		err = fenceOpen(c, cfg.app(c), db)
 	}
@@ -208,7 +208,7 @@ func fenceOpen(c console, ac app.Config, db *store.Store) error {
 	if err != nil {
 		return err
 	}
-	outside, err := log.Outside()
+	outside, err := log.Outside(c.ctx)
 	if err != nil {
 		return err
 	}

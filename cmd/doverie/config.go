@@ -36,6 +36,7 @@ type fileConfig struct {
 	DatabaseFile   string         `toml:"database_file" env:"DATABASE_FILE" doc:"file that holds the address of the database instead of database, because it holds a password"`
 	DatabaseConns  int            `toml:"database_connections" env:"DATABASE_CONNECTIONS" doc:"connections to the database; 0: 8 readers for SQLite, 20 for PostgreSQL"`
 	SecretKeyFile  string         `toml:"secret_key_file" env:"SECRET_KEY_FILE" required:"yes" doc:"file with the master key: 32 random bytes as base64, readable by its owner only; every node has the same one"`
+	FormerKeyFiles []string       `toml:"former_key_files" env:"FORMER_KEY_FILES" doc:"files with former master keys, newest first: while one is named here, codes, links and stop codes made with it still work; admin rekey needs it"`
 	TrustedProxies []string       `toml:"trusted_proxies" env:"TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed (10.0.0.0/8); commas between them in the environment"`
 	ServiceName    string         `toml:"service_name" env:"SERVICE_NAME" doc:"name of the service in a code generator application"`
 	KitsFolder     string         `toml:"kits_folder" env:"KITS_FOLDER" doc:"folder where made kits of the campaign wait to be downloaded; it may be emptied at any time; empty: a folder for temporary files that ends with the process"`
@@ -58,8 +59,9 @@ type operatorConfig struct {
 
 // auditConfig says how the event log is signed.
 type auditConfig struct {
-	Folder  string `toml:"folder" env:"FOLDER" doc:"folder for signed checkpoints of the event log, on another disk or machine than the database; it must exist. Empty: they are kept in the database only, and a database set back to an older copy is not noticed"`
-	KeyFile string `toml:"key_file" env:"KEY_FILE" doc:"file with a key of its own for signing checkpoints, made like the master key; empty: derived from the master key"`
+	Folder        string `toml:"folder" env:"FOLDER" doc:"folder for signed checkpoints of the event log, on another disk or machine than the database; it must exist. Empty: they are kept in the database only, and a database set back to an older copy is not noticed"`
+	KeyFile       string `toml:"key_file" env:"KEY_FILE" doc:"file with a key of its own for signing checkpoints, made like the master key; empty: kept in the database, sealed under the master key"`
+	FormerKeyFile string `toml:"former_key_file" env:"FORMER_KEY_FILE" doc:"with key_file: file with the key that signed checkpoints before it, so that audit rotate can sign the hand-over with it too"`
 }
 
 func defaultConfig() fileConfig {
@@ -151,6 +153,7 @@ type config struct {
 
 	auditFolder string
 	auditKeys   *secret.Keyring // nil: keys
+	auditFormer *secret.Keyring // nil: not given
 
 	operatorListen string
 	operatorURL    *url.URL // nil: the console is served with everything else
@@ -306,6 +309,8 @@ func (raw fileConfig) check() (c config, problems []error) {
 	}
 	if c.keys, err = readKeys(raw.SecretKeyFile); err != nil {
 		fail("secret_key_file", "%w", err)
+	} else if c.keys, err = withFormer(c.keys, raw.FormerKeyFiles); err != nil {
+		fail("former_key_files", "%w", err)
 	}
 	if c.auditFolder = raw.Audit.Folder; c.auditFolder != "" {
 		if info, err := os.Stat(c.auditFolder); err != nil || !info.IsDir() {
@@ -315,6 +320,11 @@ func (raw fileConfig) check() (c config, problems []error) {
 	if raw.Audit.KeyFile != "" {
 		if c.auditKeys, err = readKeys(raw.Audit.KeyFile); err != nil {
 			fail("audit.key_file", "%w", err)
+		}
+	}
+	if raw.Audit.FormerKeyFile != "" {
+		if c.auditFormer, err = readKeys(raw.Audit.FormerKeyFile); err != nil {
+			fail("audit.former_key_file", "%w", err)
 		}
 	}
 	for _, network := range raw.TrustedProxies {
@@ -404,4 +414,17 @@ func readKeys(path string) (*secret.Keyring, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return keys, nil
+}
+
+// withFormer adds the former master keys.
+func withFormer(keys *secret.Keyring, paths []string) (*secret.Keyring, error) {
+	former := make([]*secret.Keyring, 0, len(paths))
+	for _, path := range paths {
+		one, err := readKeys(strings.TrimSpace(path))
+		if err != nil {
+			return nil, err
+		}
+		former = append(former, one)
+	}
+	return keys.WithFormer(former...)
 }

@@ -62,7 +62,8 @@ func (cmd demoCommand) Run(c console) error {
 	if err := cmd.serveOther(c, &s, other, site.String(), second); err != nil {
 		return errors.Join(err, s.close(), s.app.Close())
 	}
-	c.sayf("The demonstration is at %s\nThe other site, the waterworks, is at %s\nStop it with Ctrl+C. Its data are in %s.", site, second, cmd.Data)
+	c.sayf("The demonstration is at %s\nThe other site, the waterworks, is at %s\nStop it with Ctrl+C. Its data are in %s, the checkpoints of its event log in %s.",
+		site, second, cmd.Data, filepath.Join(cmd.Data, "checkpoints"))
 	return errors.Join(s.run(c.ctx), s.app.Close())
 }
 
@@ -116,6 +117,10 @@ func (cmd demoCommand) build(c console, site *url.URL, other string, log *slog.L
 	if err := os.MkdirAll(cmd.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
+	checkpoints := filepath.Join(cmd.Data, "checkpoints")
+	if err := os.MkdirAll(checkpoints, 0o700); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
 	keys, err := demoKeys(filepath.Join(cmd.Data, "secret.key"))
 	if err != nil {
 		return nil, err
@@ -130,6 +135,8 @@ func (cmd demoCommand) build(c console, site *url.URL, other string, log *slog.L
 		Database: filepath.Join(cmd.Data, "doverie.db"), Migrate: true, Keys: keys, Policy: rules, BaseURL: site,
 		Now: clock.Now, Log: log, Channels: phones(phone), ShowClock: true, OwnHome: true, Outward: transmit.Outward{Development: true},
 		Hashing: secret.HasherOptions{Slots: secret.Room()},
+		// The port may be another one each time; the log is the same.
+		Notary: app.Notary{Folder: checkpoints, Log: app.LogName("demonstration")},
 		Front: func(a *app.App, mux *http.ServeMux, citizens *httpx.Gate) {
 			demo.Start{Kit: a.Kit, Clock: clock, Policy: rules, RunDue: a.RunDue, Waterworks: other}.Mount(mux, citizens)
 			demo.Phones{Kit: a.Kit, Device: phone, Site: site.String(), People: demo.People(), Clock: true}.Mount(mux)

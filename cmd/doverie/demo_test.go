@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"html"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,13 +30,15 @@ type stage struct {
 	t    *testing.T
 	app  *app.App
 	site string
+	data string
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	site := &url.URL{Scheme: "http", Host: server.Listener.Addr().String()}
-	a, err := demoCommand{Data: t.TempDir()}.build(console{ctx: t.Context(), now: time.Now}, site, "", slog.New(slog.NewTextHandler(t.Output(), nil)))
+	data := t.TempDir()
+	a, err := demoCommand{Data: data}.build(console{ctx: t.Context(), now: time.Now}, site, "", slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +56,7 @@ func newStage(t *testing.T) *stage {
 			t.Error(err)
 		}
 	})
-	return &stage{t: t, app: a, site: site.String()}
+	return &stage{t: t, app: a, site: site.String(), data: data}
 }
 
 // browser is one window: cookies, and the last page.
@@ -278,5 +282,29 @@ func TestClockGoesForwardOnly(t *testing.T) {
 	}
 	if _, err := demo.OpenClock(write(t, "clock", "tomorrow", 0o600), time.Now); err == nil {
 		t.Error("a clock that says nothing was accepted")
+	}
+}
+
+// A visitor downloads his history and checks it with the program, against the checkpoint that lies in the folder beside the database.
+func TestTheDemonstrationProvesItsHistory(t *testing.T) {
+	s := newStage(t)
+	vera := demo.People()[0]
+	b := s.browser()
+	b.signIn(vera.Key, account.ShowPhone(vera.Phone))
+	b.stepUp(vera.Key, "/settings/safety/events/proofs")
+	if _, err := s.app.Notary.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/settings/safety/events/proofs/file")
+	outside, err := filepath.Glob(filepath.Join(s.data, "checkpoints", "epoch-1", "*.checkpoint"))
+	if err != nil || len(outside) == 0 {
+		t.Fatalf("outside: %v, %v", outside, err)
+	}
+	var out, errs bytes.Buffer
+	code := run([]string{
+		"audit", "prove", "-key", s.app.Notary.Signer.Key(), "-checkpoint", outside[len(outside)-1], write(t, "history.json", b.page, 0o600),
+	}, console{ctx: t.Context(), out: &out, err: &errs, now: time.Now})
+	if code != exitDone || !strings.Contains(out.String(), "proved: ") {
+		t.Errorf("exit code %d: %s%s", code, &out, &errs)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -226,13 +227,21 @@ func (cmd migrateCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(c.ctx, cfg.database, store.Options{Keys: cfg.keys, Now: c.now, Conns: cfg.databaseConns})
+	used := false // by a server; PostgreSQL is asked by Migrate itself
+	if path, ok := store.IsFile(cfg.database); ok {
+		if _, err := os.Stat(path); err == nil {
+			if used, err = store.InUse(c.ctx, path); err != nil {
+				return err
+			}
+		}
+	}
+	db, err := store.Open(c.ctx, cfg.database, store.Options{Keys: cfg.keys, Now: c.now, Conns: 1})
 	if err != nil {
 		return err
 	}
 	before, program, err := db.SchemaVersion(c.ctx)
 	if err == nil {
-		err = db.Migrate(c.ctx)
+		err = db.MigrateBeside(c.ctx, used)
 	}
 	if err == nil {
 		c.sayf("schema %d → %d (%s)", before, program, db.Engine())

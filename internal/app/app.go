@@ -109,6 +109,7 @@ type App struct {
 
 	carriers   carriers
 	smsDelayed atomic.Bool
+	logSeen    time.Time // when the event log and what lies outside could last be looked at; of WatchLog
 
 	ownKits string // folder of kits that ends with this process
 }

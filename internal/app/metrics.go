@@ -20,6 +20,8 @@ type metrics struct {
 	requests  *prometheus.HistogramVec
 	incidents *prometheus.CounterVec
 	signals   *prometheus.CounterVec
+	waits     *prometheus.GaugeVec
+	overdue   *prometheus.GaugeVec
 }
 
 func newMetrics(to prometheus.Registerer, db *store.Store, now func() time.Time) (*metrics, error) {
@@ -35,6 +37,12 @@ func newMetrics(to prometheus.Registerer, db *store.Store, now func() time.Time)
 		signals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "doverie_signals_total", Help: "Attempts to tell other systems, by kind of token and outcome.",
 		}, []string{"kind", "outcome"}),
+		waits: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "doverie_checkpoint_waits_seconds", Help: "How long the oldest event waits for a checkpoint (signed), and for one outside the database (outside).",
+		}, []string{"what"}),
+		overdue: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "doverie_checkpoint_overdue", Help: "1 while that is longer than policy.checkpoint_alarm: the event log cannot be signed, or not be kept outside.",
+		}, []string{"what"}),
 	}
 	if to == nil {
 		return m, nil
@@ -46,7 +54,7 @@ func newMetrics(to prometheus.Registerer, db *store.Store, now func() time.Time)
 	var wrong []error
 	m.register = to
 	for _, c := range append(m.collectors(),
-		m.requests, m.incidents, m.signals, newLanes(db, now),
+		m.requests, m.incidents, m.signals, m.waits, m.overdue, newLanes(db, now),
 		counter("doverie_sql_statements_total", "SQL statements sent.", stats.Statements),
 		counter("doverie_sql_commits_total", "Transactions committed.", stats.Commits),
 		counter("doverie_sql_retries_total", "Transactions and reads run again after a conflict or a lost connection.", stats.Retries),
@@ -72,4 +80,13 @@ func (m *metrics) observe(pattern string, status int, took time.Duration) {
 
 func (m *metrics) incident(i jobs.Incident) {
 	m.incidents.WithLabelValues(i.What, i.Kind, string(i.Outcome)).Inc()
+}
+
+func (m *metrics) logWaits(what string, waits time.Duration, over bool) {
+	m.waits.WithLabelValues(what).Set(waits.Seconds())
+	value := 0.0
+	if over {
+		value = 1
+	}
+	m.overdue.WithLabelValues(what).Set(value)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -15,10 +16,16 @@ import (
 type Notary struct {
 	Folder string          // where checkpoints are kept outside the database; empty: nowhere
 	Keys   *secret.Keyring // whose key signs; nil: Config.Keys
+	Log    string          // name of the log; empty: of the host people type
 }
 
 // LogName is the name of the event log of a server: the host people type, and "/audit".
 func LogName(host string) string { return host + "/audit" }
+
+// NewSigner builds a signer of the server's log from 32 secret bytes.
+func NewSigner(c Config, seed []byte) (*notary.Signer, error) {
+	return notary.NewSigner(cmp.Or(c.Notary.Log, LogName(c.BaseURL.Host)), seed)
+}
 
 // NewNotary builds the notary alone, for commands that do not serve.
 func NewNotary(c Config, db notary.Store) (*notary.Service, error) {
@@ -26,7 +33,7 @@ func NewNotary(c Config, db notary.Store) (*notary.Service, error) {
 	if keys == nil {
 		keys = c.Keys
 	}
-	signer, err := notary.NewSigner(LogName(c.BaseURL.Host), keys.Seed("audit checkpoint"))
+	signer, err := NewSigner(c, keys.Seed("audit checkpoint"))
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +49,7 @@ func (a *App) notary(ctx context.Context, c Config) (err error) {
 	if a.Notary, err = NewNotary(c, a.Store); err != nil {
 		return err
 	}
+	a.logSeen = a.now()
 	_, err = a.Notary.Check(ctx)
 	return err
 }
@@ -60,8 +68,30 @@ func (a *App) notarise(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := a.Notary.Publish(ctx); err != nil && ctx.Err() == nil {
-			a.log.ErrorContext(ctx, "checkpoints outside", "error", err)
+		a.WatchLog(ctx)
+	}
+}
+
+// WatchLog brings this process's folder up to date, and raises the alarm when events wait too long for a checkpoint, or for one
+// outside. Run does it by itself.
+func (a *App) WatchLog(ctx context.Context) {
+	if err := a.Notary.Publish(ctx); err != nil && ctx.Err() == nil {
+		a.log.ErrorContext(ctx, "checkpoints outside", "error", err)
+	}
+	signed, outside, err := a.Notary.Lag(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil { // a folder or database that cannot be read: nobody knows, so time runs from when it last could
+		outside = max(outside, a.now().Sub(a.logSeen))
+	} else {
+		a.logSeen = a.now()
+	}
+	for what, waits := range map[string]time.Duration{"signed": signed, "outside": outside} {
+		over := waits > a.Policy.CheckpointAlarm
+		a.metrics.logWaits(what, waits, over)
+		if over {
+			a.log.ErrorContext(ctx, "checkpoints overdue", "what", what, "waits", waits.Round(time.Second), "error", err)
 		}
 	}
 }

@@ -31,7 +31,8 @@ import (
 )
 
 // New opens the database and builds the server. Nothing runs yet: see Handler, Run and RunDue.
-// Errors: a wrong Config, a database that does not answer, store.OlderSchemaError, store.NewerSchemaError.
+// Errors: a wrong Config, a database that does not answer, store.OlderSchemaError, store.NewerSchemaError,
+// store.WrongKeyError.
 func New(ctx context.Context, c Config) (*App, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -53,6 +54,9 @@ func build(ctx context.Context, c Config, db *store.Store) (*App, error) {
 		schema = db.Migrate
 	}
 	if err := schema(ctx); err != nil {
+		return nil, err
+	}
+	if err := db.TakeKeys(ctx, c.Keys); err != nil {
 		return nil, err
 	}
 	texts, err := i18n.Load()

@@ -5,12 +5,14 @@ package apptest
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +48,8 @@ type World struct {
 	hash   string
 	n      int
 	server *httptest.Server
+	build  func(keys *secret.Keyring) (*app.App, error)
+	front  atomic.Pointer[http.Handler]
 }
 
 // Log keeps what the server logs, so that a test can search it for secrets.
@@ -84,7 +88,7 @@ type Options struct {
 	OperatorURL *url.URL // address of the operators' console when it has a listener of its own
 
 	Notary   app.Notary // how the event log is signed
-	Database string     // SQLite only: a database that is there already, such as a restored one; empty: a new one
+	Database string     // a database that is there already, such as a restored one; empty: a new one
 
 	Localhost bool // people reach it as http://localhost, where browsers allow passkeys, and not by its IP address
 }
@@ -124,22 +128,22 @@ func New(t testing.TB, engine string, o Options) *World {
 	if o.TLS {
 		base.Scheme = "https"
 	}
-	a, err := app.New(t.Context(), app.Config{
-		Database: db.DSN, Keys: db.Keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
-		Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: level})),
-		Hashing: o.Hashing,
-		Channels: map[effect.Channel]notify.Channel{
-			effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
-		},
-		Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics, OperatorURL: o.OperatorURL, Carriers: o.Carriers, Numbers: o.Numbers, Outward: transmit.Outward{Development: true},
-		Notary: o.Notary,
-	})
-	if err != nil {
+	w.build = func(keys *secret.Keyring) (*app.App, error) {
+		return app.New(t.Context(), app.Config{
+			Database: db.DSN, Keys: keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
+			Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: level})),
+			Hashing: o.Hashing,
+			Channels: map[effect.Channel]notify.Channel{
+				effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
+			},
+			Front: o.Front, TrustedProxies: o.Proxies, Metrics: o.Metrics, OperatorURL: o.OperatorURL, Carriers: o.Carriers, Numbers: o.Numbers, Outward: transmit.Outward{Development: true},
+			Notary: o.Notary,
+		})
+	}
+	if err := w.start(db.Keys); err != nil {
 		t.Fatal(err)
 	}
-	a.Texts.Missing = func(lang, key string, why error) { t.Errorf("text %s %s: %v", lang, key, why) }
-	w.App = a
-	server.Config.Handler = a.Handler()
+	server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { (*w.front.Load()).ServeHTTP(rw, r) })
 	if o.TLS {
 		server.StartTLS()
 	} else {
@@ -149,14 +153,42 @@ func New(t testing.TB, engine string, o Options) *World {
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		if err := a.Close(); err != nil {
+		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if w.hash, err = a.Passwords.Hash(context.Background(), Password); err != nil {
+	var err error
+	if w.hash, err = w.Passwords.Hash(context.Background(), Password); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+func (w *World) start(keys *secret.Keyring) error {
+	a, err := w.build(keys)
+	if err != nil {
+		return err
+	}
+	a.Texts.Missing = func(lang, key string, why error) { w.T.Errorf("text %s %s: %v", lang, key, why) }
+	w.App = a
+	handler := a.Handler()
+	w.front.Store(&handler)
+	return nil
+}
+
+// Stop ends the server's hold on the database, as when its process ends. Nobody may ask it anything until Restart.
+func (w *World) Stop() {
+	w.T.Helper()
+	if err := w.Close(); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// Restart starts it again on the same database and address, with a keyring of its own. After an error it is stopped.
+func (w *World) Restart(keys *secret.Keyring) error {
+	w.T.Helper()
+	w.DB.Reopen(w.T, keys)
+	return w.start(keys)
 }
 
 // Add puts a person into the database; without a password hash he gets Password.

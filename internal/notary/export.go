@@ -53,6 +53,10 @@ type exportMark struct {
 	Checkpoint string `json:"checkpoint"`
 }
 
+type exportHandOver struct {
+	HandOver string `json:"hand_over"`
+}
+
 type exportEnd struct {
 	End bool `json:"end"`
 }
@@ -76,6 +80,16 @@ func (e *Export) Record(r Record) error {
 		Area: r.Act.Area, Device: r.Act.Device, Request: r.Act.RequestID, Policy: r.Policy, Subjects: r.Subjects, Facts: r.Facts,
 		Hash: r.Hash[:], Salt: r.Salt[:], Leaf: r.Leaf[:],
 	})
+}
+
+// HandOvers writes how the keys of the log followed each other.
+func (e *Export) HandOvers(all []HandOver) error {
+	for _, h := range all {
+		if err := e.to.Encode(exportHandOver{HandOver: string(h.Note)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // End writes the checkpoints and the end.
@@ -102,7 +116,8 @@ func (r exportRecord) record() (Record, bool) {
 var ErrExport = errors.New("notary: not an export of an event log")
 
 // VerifyExport reads an export and reports the first broken record. key is the public key to trust; empty: the file's
-// own, which proves only that the file agrees with itself and with outside. outside are checkpoints kept elsewhere, of
+// own, which proves only that the file agrees with itself and with outside. It may be one before the file's own, when every key
+// since has signed that another follows. outside are checkpoints kept elsewhere, of
 // the same log, in note form. Errors: ErrExport, ErrSignature for a note of outside, and those of reading.
 func VerifyExport(from io.ReadSeeker, key string, outside ...[]byte) (Report, string, error) {
 	head, marks, err := readMarks(from, key)
@@ -110,7 +125,7 @@ func VerifyExport(from io.ReadSeeker, key string, outside ...[]byte) (Report, st
 		return Report{}, "", err
 	}
 	for _, text := range outside {
-		c, err := Open(text, head.Key)
+		c, err := marks.ring.Open(text)
 		if err != nil {
 			return Report{}, "", err
 		}
@@ -125,7 +140,7 @@ func VerifyExport(from io.ReadSeeker, key string, outside ...[]byte) (Report, st
 	garbled := false
 	for lines.Scan() {
 		line, kind := lines.Bytes(), lineKind(lines.Bytes())
-		if kind == markLine || kind == endLine {
+		if kind == markLine || kind == handOverLine || kind == endLine {
 			continue
 		}
 		var raw exportRecord
@@ -166,7 +181,8 @@ func VerifyExport(from io.ReadSeeker, key string, outside ...[]byte) (Report, st
 // marks are the checkpoints of a file.
 type marks struct {
 	all   []Signed
-	bad   string // a checkpoint that does not open
+	ring  Ring
+	bad   string // a checkpoint or a hand-over that does not open
 	ended bool
 }
 
@@ -179,29 +195,47 @@ func readMarks(from io.Reader, key string) (exportHead, *marks, error) {
 	if !lines.Scan() || strict(lines.Bytes(), &head) != nil || head.Format != ExportFormat || head.Records < 0 {
 		return head, nil, ErrExport
 	}
-	if key != "" && head.Key != key {
-		return head, nil, fmt.Errorf("%w: it names another key", ErrExport)
-	}
 	found := &marks{}
+	var notes []string
+	var handOvers []HandOver
 	for lines.Scan() {
 		switch lineKind(lines.Bytes()) {
 		case markLine:
 			var mark exportMark
-			c, err := Signed{}, strict(lines.Bytes(), &mark)
-			if err == nil {
-				c, err = Open([]byte(mark.Checkpoint), head.Key)
+			if strict(lines.Bytes(), &mark) != nil {
+				found.bad = string(lines.Bytes())
 			}
-			if err != nil || c.Log != head.Log {
+			notes = append(notes, mark.Checkpoint)
+		case handOverLine:
+			var line exportHandOver
+			err := strict(lines.Bytes(), &line)
+			h, wrong := OpenHandOver([]byte(line.HandOver))
+			if err != nil || wrong != nil || h.Log != head.Log {
 				found.bad = string(lines.Bytes())
 				continue
 			}
-			found.add(c)
+			handOvers = append(handOvers, h)
 		case endLine:
 			found.ended = true
 		}
 	}
 	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
 		return head, nil, err
+	}
+	var err error
+	if found.ring, err = NewRing(head.Key, handOvers...); err != nil {
+		found.bad = err.Error()
+	}
+	if key != "" && !found.ring.Follows(key) {
+		return head, nil, fmt.Errorf("%w: it names another key", ErrExport)
+	}
+	for _, text := range notes {
+		c, err := found.ring.Open([]byte(text))
+		if err != nil || c.Log != head.Log {
+			found.bad = text
+			continue
+		}
+		found.add(c)
 	}
 	return head, found, nil
 }
@@ -215,6 +249,7 @@ func newLines(from io.Reader) *bufio.Scanner {
 const (
 	recordLine = iota
 	markLine
+	handOverLine
 	endLine
 )
 
@@ -222,6 +257,8 @@ func lineKind(line []byte) int {
 	switch {
 	case bytes.HasPrefix(line, []byte(`{"checkpoint":`)):
 		return markLine
+	case bytes.HasPrefix(line, []byte(`{"hand_over":`)):
+		return handOverLine
 	case bytes.HasPrefix(line, []byte(`{"end":`)):
 		return endLine
 	}

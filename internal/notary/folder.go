@@ -3,6 +3,7 @@ package notary
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,11 @@ import (
 //	FOLDER/epoch-1/00000000000000001024.checkpoint
 type Folder struct {
 	Path string
-	Key  string // public key: files that it did not sign are no checkpoints
+	// Key is the public key that is trusted, and with it those before it in their time, as hand-overs say: files of no such key
+	// are no checkpoints.
+	Key string
+	// Known are hand-overs from elsewhere; the folder has its own.
+	Known []HandOver
 }
 
 // ErrForked says that two checkpoints of one epoch and size differ: one of them is of another log.
@@ -28,7 +33,9 @@ var ErrForked = errors.New("notary: another checkpoint of the same size lies in 
 const (
 	epochFolder = "epoch-"
 	fileEnding  = ".checkpoint"
-	sizeDigits  = 20
+
+	handOverEnding = ".hand-over"
+	sizeDigits     = 20
 )
 
 // Put writes the checkpoint and makes sure that it is on the disk. One that is there already is not touched. Errors:
@@ -86,6 +93,40 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// PutHandOver writes a hand-over beside the checkpoints. Errors: ErrForked, and those of the disk.
+func (f Folder) PutHandOver(h HandOver) error {
+	sum := sha256.Sum256([]byte(h.Next))
+	name := filepath.Join(f.Path, fmt.Sprintf("to-%x%s", sum[:8], handOverEnding))
+	if old, err := os.ReadFile(name); err == nil {
+		if bytes.Equal(old, h.Note) {
+			return nil
+		}
+		return fmt.Errorf("%w: %s", ErrForked, name)
+	}
+	return f.write(f.Path, name, h.Note)
+}
+
+// Ring is the trusted key with those before it.
+func (f Folder) Ring() (Ring, error) {
+	names, err := filepath.Glob(filepath.Join(escapeGlob(f.Path), "*"+handOverEnding))
+	if err != nil {
+		return Ring{}, fmt.Errorf("notary: %w", err)
+	}
+	all := slices.Clone(f.Known)
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return Ring{}, fmt.Errorf("notary: %w", err)
+		}
+		h, err := OpenHandOver(text)
+		if err != nil {
+			return Ring{}, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, h)
+	}
+	return NewRing(f.Key, all...)
+}
+
 // All reads every checkpoint, by epoch and size. A file that is not signed by the key, or lies under another name than
 // its own, is an error: somebody has written here.
 func (f Folder) All() ([]Signed, error) {
@@ -96,13 +137,17 @@ func (f Folder) All() ([]Signed, error) {
 	if _, err := os.Stat(f.Path); err != nil { // a folder that is not mounted is not an empty folder
 		return nil, fmt.Errorf("notary: %w", err)
 	}
+	ring, err := f.Ring()
+	if err != nil {
+		return nil, err
+	}
 	all := make([]Signed, 0, len(names))
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("notary: %w", err)
 		}
-		c, err := Open(content, f.Key)
+		c, err := ring.Open(content)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

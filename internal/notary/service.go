@@ -25,6 +25,10 @@ type Store interface {
 	Standing(ctx context.Context) (Standing, error)
 	Checkpoints(ctx context.Context, epoch, from int64, limit int) ([][]byte, error)
 	TreeRoot(ctx context.Context, size int64) (tlog.Hash, error)
+	// HandOvers are the statements by which one key followed another.
+	HandOvers(ctx context.Context) ([]HandOver, error)
+	// EventAt is when the event of that number was written; zero when there is none.
+	EventAt(ctx context.Context, seq int64) (time.Time, error)
 	Apply(ctx context.Context, act effect.Act, now time.Time, policyVersion string, effects []effect.Effect) error
 }
 
@@ -126,7 +130,7 @@ func (s *Service) Check(ctx context.Context) (Standing, error) {
 	if err != nil || s.Folder == nil {
 		return standing, err
 	}
-	all, err := s.Folder.All()
+	all, err := s.Outside(ctx)
 	if err != nil || len(all) == 0 {
 		return standing, err
 	}
@@ -158,7 +162,20 @@ func (s *Service) Publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.Folder.All()
+	known, err := s.Store.HandOvers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range known {
+		if err := s.Folder.PutHandOver(h); err != nil {
+			return err
+		}
+	}
+	ring, err := s.Ring(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := s.Outside(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,7 +191,7 @@ func (s *Service) Publish(ctx context.Context) error {
 			return err
 		}
 		for _, text := range notes {
-			c, err := Open(text, s.Signer.Key())
+			c, err := ring.Open(text)
 			if err != nil {
 				return err
 			}
@@ -190,9 +207,61 @@ func (s *Service) Publish(ctx context.Context) error {
 }
 
 // Outside are the checkpoints of the folder; none when there is no folder.
-func (s *Service) Outside() ([]Signed, error) {
+func (s *Service) Outside(ctx context.Context) ([]Signed, error) {
 	if s.Folder == nil {
 		return nil, nil
 	}
-	return s.Folder.All()
+	known, err := s.Store.HandOvers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := *s.Folder
+	f.Known = known
+	return f.All()
+}
+
+// Ring is this process's key with those before it, as the database and the folder know them.
+func (s *Service) Ring(ctx context.Context) (Ring, error) {
+	known, err := s.Store.HandOvers(ctx)
+	if err != nil {
+		return Ring{}, err
+	}
+	if s.Folder == nil {
+		return NewRing(s.Signer.Key(), known...)
+	}
+	f := *s.Folder
+	f.Known = known
+	return f.Ring()
+}
+
+// Lag is how long the oldest event waits that no checkpoint covers, and the oldest that no checkpoint outside covers; zero when
+// there is none, or no folder.
+func (s *Service) Lag(ctx context.Context) (signed, outside time.Duration, err error) {
+	standing, err := s.Store.Standing(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if signed, err = s.waits(ctx, standing.Signed+1); err != nil || s.Folder == nil {
+		return signed, 0, err
+	}
+	all, err := s.Outside(ctx)
+	if err != nil {
+		return signed, 0, err
+	}
+	have := int64(0)
+	for _, c := range all {
+		if c.Epoch == standing.Epoch {
+			have = max(have, c.Size)
+		}
+	}
+	outside, err = s.waits(ctx, have+1)
+	return signed, outside, err
+}
+
+func (s *Service) waits(ctx context.Context, seq int64) (time.Duration, error) {
+	at, err := s.Store.EventAt(ctx, seq)
+	if err != nil || at.IsZero() {
+		return 0, err
+	}
+	return max(0, s.Now().Sub(at)), nil
 }

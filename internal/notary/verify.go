@@ -22,6 +22,9 @@ const (
 // FenceKind is the event with which an epoch begins; its facts are "epoch" and "kept", the records before it.
 const FenceKind = "audit.fenced"
 
+// KeyKind is the event with which another key begins to sign the log.
+const KeyKind = "audit.key_changed"
+
 // Record is an event with what the tree knows of it.
 type Record struct {
 	audit.Event

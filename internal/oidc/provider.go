@@ -129,7 +129,7 @@ func (p *Provider) byAssertion(ctx context.Context, cr Credentials, now time.Tim
 	if wrong != nil {
 		return Client{}, wrong
 	}
-	fresh, err := p.Store.OIDCSeen(ctx, "assertion", p.Secret.Lookup("oidc assertion", c.ID+"\x00"+jti), until)
+	fresh, err := p.Store.OIDCSeen(ctx, "assertion", p.Secret.Lasting("oidc assertion", c.ID+"\x00"+jti), until)
 	switch {
 	case err != nil:
 		return Client{}, serverError(err)
@@ -160,7 +160,7 @@ func (p *Provider) CheckProof(ctx context.Context, proof Proof, access string) (
 	if _, err := p.Secret.Verify(nonceName, nonce, now); err != nil {
 		return "", &Error{Code: UseNonce, Text: "the proof needs a nonce of ours", Nonce: p.Nonce()}
 	}
-	fresh, err := p.Store.OIDCSeen(ctx, "dpop", p.Secret.Lookup("oidc dpop", jkt+"\x00"+jti), now.Add(p.Policy.SystemProof+skew))
+	fresh, err := p.Store.OIDCSeen(ctx, "dpop", p.Secret.Lasting("oidc dpop", jkt+"\x00"+jti), now.Add(p.Policy.SystemProof+skew))
 	switch {
 	case err != nil:
 		return "", serverError(err)

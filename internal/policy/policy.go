@@ -50,17 +50,18 @@ type Policy struct {
 	CodesPerPhoneDay int           `key:"codes_per_phone_day" doc:"codes of one purpose one phone may be sent in 24 h" min:"1" max:"50"`
 	SignInCodesDay   int           `key:"sign_in_codes_per_phone_day" doc:"sign-in and step-up codes one phone may be sent in 24 h, after a right password" min:"5" max:"200"`
 
-	SMSPrefixes       string `key:"sms_prefixes" doc:"beginnings of the numbers that SMS go to, with commas between them; to no other number is anything sent"`
-	SMSCodesPhone     int    `key:"sms_codes_per_phone_hour" doc:"codes by SMS to one phone in an hour, all purposes together" min:"3" max:"1000"`
-	SMSCodesPerson    int    `key:"sms_codes_per_person_hour" doc:"codes by SMS for one account in an hour" min:"3" max:"1000"`
-	SMSCodesArea      int    `key:"sms_codes_per_area_hour" doc:"codes by SMS asked for from one network area in an hour" min:"3" max:"1000000"`
-	SMSRangeDigits    int    `key:"sms_range_digits" doc:"digits that numbers of one range have in common" min:"2" max:"10"`
-	SMSCodesRange     int    `key:"sms_codes_per_range_hour" doc:"codes by SMS to one range of numbers in an hour" min:"3" max:"1000000"`
-	SMSCodes          int    `key:"sms_codes_per_hour" doc:"codes by SMS to everybody in an hour" min:"10" max:"100000000"`
-	SMSNoticesPhone   int    `key:"sms_notices_per_phone_day" doc:"notices by SMS to one phone in 24 h; warnings of a recovery are not counted" min:"5" max:"10000"`
-	SMSNotices        int    `key:"sms_notices_per_hour" doc:"notices by SMS to everybody in an hour; warnings of a recovery are not counted" min:"10" max:"100000000"`
-	ConversionPercent int    `key:"code_conversion_percent" doc:"alarm when of the codes sent by SMS in an hour fewer percent were entered" min:"1" max:"100"`
-	ConversionMin     int    `key:"code_conversion_min" doc:"codes in that hour below which there is no such alarm" min:"1" max:"1000000"`
+	SMSPrefixes       string        `key:"sms_prefixes" doc:"beginnings of the numbers that SMS go to, with commas between them; to no other number is anything sent"`
+	SMSCodesPhone     int           `key:"sms_codes_per_phone_hour" doc:"codes by SMS to one phone in an hour, all purposes together" min:"3" max:"1000"`
+	SMSCodesPerson    int           `key:"sms_codes_per_person_hour" doc:"codes by SMS for one account in an hour" min:"3" max:"1000"`
+	SMSCodesArea      int           `key:"sms_codes_per_area_hour" doc:"codes by SMS asked for from one network area in an hour" min:"3" max:"1000000"`
+	SMSRangeDigits    int           `key:"sms_range_digits" doc:"digits that numbers of one range have in common" min:"2" max:"10"`
+	SMSCodesRange     int           `key:"sms_codes_per_range_hour" doc:"codes by SMS to one range of numbers in an hour" min:"3" max:"1000000"`
+	SMSCodes          int           `key:"sms_codes_per_hour" doc:"codes by SMS to everybody in an hour" min:"10" max:"100000000"`
+	SMSNoticesPhone   int           `key:"sms_notices_per_phone_day" doc:"notices by SMS to one phone in 24 h; warnings of a recovery are not counted" min:"5" max:"10000"`
+	SMSNotices        int           `key:"sms_notices_per_hour" doc:"notices by SMS to everybody in an hour; warnings of a recovery are not counted" min:"10" max:"100000000"`
+	ConversionPercent int           `key:"code_conversion_percent" doc:"alarm when of the codes sent by SMS in an hour fewer percent were entered" min:"1" max:"100"`
+	ConversionMin     int           `key:"code_conversion_min" doc:"codes in that hour below which there is no such alarm" min:"1" max:"1000000"`
+	CheckpointAlarm   time.Duration `key:"checkpoint_alarm" doc:"event log: longest time that an event may wait for a checkpoint, and for one outside the database, before the alarm" min:"2m" max:"168h"`
 
 	RecoveryProving   time.Duration `key:"recovery_proving" doc:"time to enter the first code of a recovery" min:"5m" max:"2h"`
 	RecoveryWait      time.Duration `key:"recovery_wait" doc:"life of a request to the contact; silence is refusal" min:"10m" max:"72h"`
@@ -126,7 +127,7 @@ func Default() Policy {
 		SystemArea: 20000, SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
 		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,
 
-		CheckpointLook: time.Minute, CheckpointEvery: 10 * time.Minute, CheckpointEvents: 1000,
+		CheckpointLook: time.Minute, CheckpointEvery: 10 * time.Minute, CheckpointEvents: 1000, CheckpointAlarm: 30 * time.Minute,
 
 		CampaignLinkTTL: 60 * day, CountFloor: 10,
 		OperatorSession: 8 * time.Hour, OperatorIdle: 15 * time.Minute, OperatorEnrolment: 24 * time.Hour,

@@ -63,7 +63,8 @@ func (k *Keyring) HashCode(purpose Purpose, bound, code string) []byte {
 // SameCode reports, in constant time, whether what a person typed is the code with that hash, for
 // that purpose and object. Count the attempt before asking (DOMAIN 5.2).
 func (k *Keyring) SameCode(purpose Purpose, bound, typed string, hash []byte) bool {
-	return hmac.Equal(k.HashCode(purpose, bound, NormalizeCode(typed)), hash)
+	code := NormalizeCode(typed)
+	return k.any(func(one *Keyring) bool { return hmac.Equal(one.HashCode(purpose, bound, code), hash) })
 }
 
 // NormalizeCode folds what a person typed or pasted into plain ASCII digits: full-width and Arabic

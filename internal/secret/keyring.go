@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,11 +23,17 @@ var ErrMaster = errors.New("secret: a master key is base64url text of at least 3
 
 // Keyring derives every key of the server from one master key. It is safe for concurrent use and
 // prints nothing of itself.
+//
+// A master key can be followed by another (see rotate.go). What is made now is always made with the current one; what
+// was made before and is still good is recognised under the former ones too, as long as they are given.
 type Keyring struct {
 	root   []byte // HKDF pseudo-random key; the master itself is not kept
 	codes  []byte
 	lookup []byte
 	match  []byte
+	id     string
+	former []*Keyring        // newest first; none of them has formers of its own
+	kept   map[string][]byte // secrets that outlive a master key, by name: see Keep
 }
 
 // NewMaster returns a fresh master key as base64url text without padding (43 characters).
@@ -60,6 +67,7 @@ func NewKeyring(master []byte) (*Keyring, error) {
 	k.codes = k.key("code")
 	k.lookup = k.key("lookup")
 	k.match = k.key("match number")
+	k.id = hex.EncodeToString(k.key("id")[:idBytes])
 	return k, nil
 }
 
@@ -114,5 +122,6 @@ func random(n int) []byte {
 	return b
 }
 
-// Seed returns 32 bytes from which a key pair of one purpose is made: the same ones every time.
-func (k *Keyring) Seed(purpose string) []byte { return k.key("seed:" + purpose) }
+// Seed returns 32 bytes from which a key pair of one purpose is made: the same ones every time, over a change of the
+// master key too, because others know the public half (see Kept).
+func (k *Keyring) Seed(purpose string) []byte { return k.lasting("seed:" + purpose) }

@@ -51,7 +51,10 @@ func (k *Keyring) Verify(purpose, text string, now time.Time) ([]byte, error) {
 	if err != nil || len(raw) < signedHead {
 		return nil, ErrForged
 	}
-	if !hmac.Equal(raw[:sha256.Size], mac(k.key("sign:"+purpose), raw[sha256.Size:])) {
+	made := func(one *Keyring) bool {
+		return hmac.Equal(raw[:sha256.Size], mac(one.key("sign:"+purpose), raw[sha256.Size:]))
+	}
+	if !k.any(made) {
 		return nil, ErrForged
 	}
 	expires := time.UnixMicro(int64(binary.BigEndian.Uint64(raw[sha256.Size:]))) //nolint:gosec // the same bits that Sign wrote
@@ -74,8 +77,17 @@ func (k *Keyring) Seal(purpose string, aad, plain []byte) []byte {
 	return aead.Seal(nonce, nonce, plain, aad)
 }
 
-// Open returns what Seal encrypted for the same purpose and aad. The only error is ErrForged.
+// Open returns what Seal encrypted for the same purpose and aad, under this master key or a former one. The only error
+// is ErrForged.
 func (k *Keyring) Open(purpose string, aad, sealed []byte) ([]byte, error) {
+	plain, err := k.open(purpose, aad, sealed)
+	for i := 0; err != nil && i < len(k.former); i++ {
+		plain, err = k.former[i].open(purpose, aad, sealed)
+	}
+	return plain, err
+}
+
+func (k *Keyring) open(purpose string, aad, sealed []byte) ([]byte, error) {
 	aead, err := chacha20poly1305.NewX(k.key("seal:" + purpose))
 	if err != nil {
 		panic("secret: a 32-byte key was refused: " + err.Error()) // impossible: key always returns 32 bytes

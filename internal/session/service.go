@@ -19,6 +19,13 @@ type StepUse struct {
 	Step    int64
 }
 
+// Rehash replaces the hash of a password that was just proven by one of the same password with today's costs. It is no
+// change of the password: no event, no session ended, and nothing at all when another hash is stored by now.
+type Rehash struct {
+	Account  string
+	Old, New string
+}
+
 // Change is what one commit of this package writes. Every part is optional; together they are one
 // transaction, and each guarded row must change exactly once or nothing is done (fault Conflict).
 type Change struct {
@@ -36,6 +43,7 @@ type Change struct {
 	Before       *Session // must be live
 	After        *Session
 	UsedStep     *StepUse
+	Rehash       *Rehash
 }
 
 // Store is what this package needs of the database.
@@ -87,6 +95,7 @@ type Limits interface {
 
 // Passwords is the slow check; package secret has it.
 type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
 	Verify(ctx context.Context, hash, password string) (ok, needsRehash bool, err error)
 	VerifyDummy(ctx context.Context, password string) error
 }
@@ -106,6 +115,16 @@ type Service struct {
 func (s *Service) commit(ctx context.Context, act effect.Act, now time.Time, c Change, effects ...effect.Effect) error {
 	c.Rules = s.Policy.Version
 	return s.Store.CommitSession(ctx, act, now, c, effects)
+}
+
+// rehash makes the hash with today's costs of the password that was just proven (an imported hash, or one of another year, has
+// others). Where there is no room to make it now, the next sign-in does: nobody waits or fails for it.
+func (s *Service) rehash(ctx context.Context, a account.Account, password string) *Rehash {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return nil
+	}
+	return &Rehash{Account: a.ID, Old: a.PasswordHash, New: hash}
 }
 
 func (s *Service) limit(ctx context.Context, key string, limit int, per time.Duration, now time.Time) error {

@@ -49,7 +49,7 @@ func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Beg
 	if err := s.limit(ctx, "sign_in:area:"+act.Area, s.Policy.SignInsPerArea, time.Hour, now); err != nil {
 		return Begun{}, err
 	}
-	a, deviceID, err := s.provenPassword(ctx, id, in, now)
+	a, deviceID, rehash, err := s.provenPassword(ctx, id, in, now)
 	if err != nil {
 		return Begun{}, err
 	}
@@ -72,7 +72,7 @@ func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Beg
 		return Begun{}, err
 	}
 	effects = append(effects, record("sign_in.begun", "sign_in:"+si.ID, map[string]string{"device": si.Device, "area": si.Area}, a.ID))
-	if err := s.commit(ctx, act, now, Change{NewSignIn: &si, PasswordAt: a.PasswordChangedAt}, effects...); err != nil {
+	if err := s.commit(ctx, act, now, Change{NewSignIn: &si, PasswordAt: a.PasswordChangedAt, Rehash: rehash}, effects...); err != nil {
 		return Begun{}, err
 	}
 	return Begun{Step: s.step(si, a), Token: token}, nil
@@ -80,11 +80,13 @@ func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Beg
 
 // provenPassword finds the account and verifies the password. Whatever is wrong, one hash is made
 // and one answer given. The attempt is counted first: in the bucket of a browser that the owner
-// signed in from before, or in the bucket of the identifier.
-func (s *Service) provenPassword(ctx context.Context, id account.Identifier, in BeginInput, now time.Time) (a account.Account, deviceID string, err error) {
+// signed in from before, or in the bucket of the identifier. rehash is nil while the costs of the hash are today's.
+func (s *Service) provenPassword(
+	ctx context.Context, id account.Identifier, in BeginInput, now time.Time,
+) (a account.Account, deviceID string, rehash *Rehash, err error) {
 	a, err = s.Store.FindAccount(ctx, id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
-		return a, "", err
+		return a, "", nil, err
 	}
 	known := err == nil
 	bucket := fmt.Sprintf("sign_in:who:%x", s.Keys.Lookup("limit.identifier", id.String()))
@@ -94,25 +96,28 @@ func (s *Service) provenPassword(ctx context.Context, id account.Identifier, in 
 		case err == nil && known && d.Account == a.ID:
 			deviceID, bucket = d.ID, "sign_in:device:"+d.ID
 		case err != nil && !fault.Is(err, fault.NotFound):
-			return a, "", err
+			return a, "", nil, err
 		}
 	}
 	if err := s.limit(ctx, bucket, s.Policy.SignInsPerAccount, time.Hour, now); err != nil {
-		return a, "", err
+		return a, "", nil, err
 	}
-	ok := false
+	ok, stale := false, false
 	if known && a.PasswordUsable(now, s.Policy) {
-		ok, _, err = s.Passwords.Verify(ctx, a.PasswordHash, in.Password)
+		ok, stale, err = s.Passwords.Verify(ctx, a.PasswordHash, in.Password)
 	} else {
 		err = s.Passwords.VerifyDummy(ctx, in.Password)
 	}
 	switch {
 	case err != nil:
-		return a, "", busy(err)
+		return a, "", nil, busy(err)
 	case !ok:
-		return a, "", fault.New(fault.Refused, "fault.sign_in.wrong", nil)
+		return a, "", nil, fault.New(fault.Refused, "fault.sign_in.wrong", nil)
 	}
-	return a, deviceID, nil
+	if stale {
+		rehash = s.rehash(ctx, a, in.Password)
+	}
+	return a, deviceID, rehash, nil
 }
 
 // ask prepares the sign-in's chosen second factor: a code by SMS, or the day's count of the generator.

@@ -33,7 +33,7 @@ func (s *Service) BeginStepUp(ctx context.Context, act effect.Act, auth Auth, pa
 	case !slices.Contains(methods, method):
 		return Step{}, fault.New(fault.Refused, "fault.sign_in.method", nil)
 	}
-	ok, _, err := s.Passwords.Verify(ctx, a.PasswordHash, password)
+	ok, stale, err := s.Passwords.Verify(ctx, a.PasswordHash, password)
 	switch {
 	case err != nil:
 		return Step{}, busy(err)
@@ -42,11 +42,16 @@ func (s *Service) BeginStepUp(ctx context.Context, act effect.Act, auth Auth, pa
 	}
 	after := before
 	after.Proof = Proof{Method: method, BegunAt: now}
-	return s.askStepUp(ctx, act, now, before, after, a, "session.step_up_begun")
+	c := Change{Before: &before, After: &after}
+	if stale {
+		c.Rehash = s.rehash(ctx, a, password)
+	}
+	return s.askStepUp(ctx, act, now, c, a, "session.step_up_begun")
 }
 
 // askStepUp sends the code, or counts the generator, and commits.
-func (s *Service) askStepUp(ctx context.Context, act effect.Act, now time.Time, before, after Session, a account.Account, kind string) (Step, error) {
+func (s *Service) askStepUp(ctx context.Context, act effect.Act, now time.Time, c Change, a account.Account, kind string) (Step, error) {
+	after := c.After
 	var effects []effect.Effect
 	var err error
 	if after.Proof.Method == SMS {
@@ -59,8 +64,8 @@ func (s *Service) askStepUp(ctx context.Context, act effect.Act, now time.Time, 
 		return Step{}, err
 	}
 	effects = append(effects, record(kind, "session:"+after.ID, map[string]string{"method": string(after.Proof.Method)}, a.ID))
-	err = s.commit(ctx, act, now, Change{Before: &before, After: &after}, effects...)
-	return s.stepUp(after, a), err
+	err = s.commit(ctx, act, now, c, effects...)
+	return s.stepUp(*after, a), err
 }
 
 func (s *Service) stepUp(ses Session, a account.Account) Step {
@@ -100,7 +105,7 @@ func (s *Service) ChooseStepUp(ctx context.Context, act effect.Act, auth Auth, m
 			record("session.step_up_method_chosen", "session:"+after.ID, map[string]string{"method": string(m)}, auth.Account.ID))
 		return s.stepUp(after, auth.Account), err
 	}
-	return s.askStepUp(ctx, act, now, auth.Session, after, auth.Account, "session.step_up_method_chosen")
+	return s.askStepUp(ctx, act, now, Change{Before: &auth.Session, After: &after}, auth.Account, "session.step_up_method_chosen")
 }
 
 // ResendStepUp sends a new code; the older one ends. Faults as Resend.
@@ -116,7 +121,8 @@ func (s *Service) ResendStepUp(ctx context.Context, act effect.Act, auth Auth) (
 	if wait := st.ResendAt.Sub(now); wait > 0 {
 		return Step{}, fault.New(fault.Limited, "fault.code.resend", fault.Args{"After": wait})
 	}
-	return s.askStepUp(ctx, act, now, auth.Session, auth.Session, auth.Account, "session.step_up_code_resent")
+	after := auth.Session
+	return s.askStepUp(ctx, act, now, Change{Before: &auth.Session, After: &after}, auth.Account, "session.step_up_code_resent")
 }
 
 // EnterStepUp completes the step-up when the code is right, and returns the session's new secret:

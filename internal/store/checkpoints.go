@@ -225,6 +225,9 @@ func (s *Store) SignCheckpoint(ctx context.Context, now time.Time, signer *notar
 		if err != nil || log.size == 0 {
 			return err
 		}
+		if err := maySign(ctx, tx, now, signer); err != nil {
+			return err
+		}
 		root, err := tlog.TreeHash(log.size, hashReader(ctx, tx))
 		if err != nil {
 			return err

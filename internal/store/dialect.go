@@ -32,6 +32,10 @@ type dialect struct {
 	// pipelines says that the statements of a transaction go together where they can.
 	// It differs because PostgreSQL is a journey away and SQLite is a function call.
 	pipelines bool
+
+	// others counts the connections of other processes of the program; empty: there are none to count.
+	// It differs because PostgreSQL keeps a list of them, while a SQLite file is asked for its lock (InUse).
+	others string
 }
 
 func sqliteDialect() dialect {
@@ -43,6 +47,7 @@ func postgresDialect() dialect {
 		name: "postgres", goose: goose.DialectPostgres,
 		claimLock: " FOR UPDATE SKIP LOCKED", forUpdate: " FOR UPDATE",
 		pipelines: true,
+		others:    `SELECT COUNT(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'doverie' AND pid <> pg_backend_pid()`,
 	}
 }
 

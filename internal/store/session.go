@@ -152,7 +152,7 @@ func (s *Store) TouchSession(ctx context.Context, id string, now time.Time) erro
 // Faults: Conflict when a guard did not hold.
 func (s *Store) CommitSession(ctx context.Context, act effect.Act, now time.Time, c session.Change, effects []effect.Effect) error {
 	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		for _, write := range []func(context.Context, *Tx, time.Time, session.Change) error{lockSignedIn, writeDevices, writeSignIns, writeSessions, useStep} {
+		for _, write := range []func(context.Context, *Tx, time.Time, session.Change) error{lockSignedIn, writeDevices, writeSignIns, writeSessions, useStep, rehash} {
 			if err := write(ctx, tx, now, c); err != nil {
 				return err
 			}
@@ -252,4 +252,12 @@ func useStep(ctx context.Context, tx *Tx, _ time.Time, c session.Change) error {
 	}
 	return tx.ExecOne(ctx, `UPDATE totp SET last_step = $1 WHERE account_id = $2 AND last_step < $1 AND confirmed_at IS NOT NULL`,
 		c.UsedStep.Step, c.UsedStep.Account)
+}
+
+// rehash changes no version: the password is the same, and nothing that was read before it goes stale by it.
+func rehash(ctx context.Context, tx *Tx, _ time.Time, c session.Change) error {
+	if c.Rehash == nil {
+		return nil
+	}
+	return tx.ExecAny(ctx, `UPDATE accounts SET password_hash = $1 WHERE id = $2 AND password_hash = $3`, c.Rehash.New, c.Rehash.Account, c.Rehash.Old)
 }

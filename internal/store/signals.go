@@ -149,7 +149,7 @@ func dropWaiting(ctx context.Context, tx *Tx, now time.Time, stream string) erro
 
 // SetSubject implements signals.Store. It asks and writes the same for everybody.
 func (s *Store) SetSubject(ctx context.Context, now time.Time, stream, subject string, removed bool, most int) error {
-	hash := s.keys.Lookup(lookupSignals, stream+"\x00"+subject)
+	hash := s.keys.Lasting(lookupSignals, stream+"\x00"+subject)
 	return s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
 		var there int
 		if err := tx.QueryRow(ctx, `SELECT COUNT(stream_id) FROM signal_removed WHERE stream_id = $1`, stream).Scan(&there); err != nil {

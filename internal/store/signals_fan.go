@@ -198,7 +198,7 @@ func (f *fan) tell(ctx context.Context, n signals.Notice, l listener) error {
 	if l.removals {
 		var there int
 		if err := f.tx.QueryRow(ctx, `SELECT COUNT(stream_id) FROM signal_removed WHERE stream_id = $1 AND subject_hash = $2`,
-			l.stream.ID, f.tx.s.keys.Lookup(lookupSignals, l.stream.ID+"\x00"+l.subject)).Scan(&there); err != nil || there > 0 {
+			l.stream.ID, f.tx.s.keys.Lasting(lookupSignals, l.stream.ID+"\x00"+l.subject)).Scan(&there); err != nil || there > 0 {
 			return err
 		}
 	}

@@ -17,6 +17,8 @@ type Keys interface {
 	Open(purpose string, aad, sealed []byte) ([]byte, error)
 	// Lookup is a keyed hash, for finding rows by something that is not stored, such as a phone.
 	Lookup(domain, value string) []byte
+	// Lasting is the same for what cannot be hashed anew when the master key changes.
+	Lasting(domain, value string) []byte
 }
 
 // Options are what a Store needs besides its address. Keys and Now are required.

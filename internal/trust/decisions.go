@@ -83,7 +83,7 @@ func (s *Decisions) Answer(ctx context.Context, act effect.Act, contact, approva
 func (s *Decisions) TypeMatch(ctx context.Context, act effect.Act, contact, approvalID, typed string) error {
 	right := false
 	after, err := s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
-		right = secret.NormalizeCode(typed) == s.Keys.MatchNumber(c.Approval.Object)
+		right = s.Keys.SameMatchNumber(c.Approval.Object, typed)
 		return MatchTyped{Right: right}, s.able(c, contact)
 	})
 	if err != nil || right {

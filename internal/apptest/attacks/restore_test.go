@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"testing"
@@ -12,9 +13,12 @@ import (
 
 	"doverie/internal/app"
 	"doverie/internal/apptest"
+	"doverie/internal/apptest/pgtest"
 	"doverie/internal/effect"
 	"doverie/internal/notary"
+	"doverie/internal/notify"
 	"doverie/internal/recovery"
+	"doverie/internal/secret"
 )
 
 // growth asks the server for the proof that one tree grew out of the other, and checks it.
@@ -56,11 +60,23 @@ func TestT55_RestoredBackup(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			r := s // PostgreSQL: the fence is put around the same database; setting it back is its own tools' work
-			if engine == "sqlite" {
-				r = s.backAgain(folder, applicant)
+			begun := s.Client() // a sign-in whose code is on its way
+			begun.Want(begun.Post("/sign-in", "identifier", s.Alexey.Phone, "password", apptest.Password), "/sign-in/code")
+			code, cookies := s.Code(s.Alexey.Phone, notify.SignInCode), begun.Cookies()
+			letter := secret.Token() // and a letter that asks whether an address is his
+			s.DB.Exec(t, `INSERT INTO email_links (id, account_id, email, token_hash, created_at, expires_at) VALUES ('letter', $1, 'new@example.test', $2, $3, $4)`,
+				s.Alexey.ID, secret.HashToken(letter), s.Now().UnixMicro(), s.Now().Add(s.Policy.EmailLinkTTL).UnixMicro())
+
+			r := s.backAgain(engine, folder, func() { // what the copy does not know
+				s.finish(applicant, s.Vera)
+				begun.Want(begun.Post("/sign-in/code", "code", code), "/")
+				s.DB.Exec(t, `UPDATE email_links SET ended_at = $1 WHERE id = 'letter'`, s.Now().UnixMicro())
+				contact.Post("/sign-out")
+			})
+			if n := r.count(`SELECT COUNT(*) FROM codes WHERE state = 'live'`); n == 0 {
+				t.Error("the copy holds no live code: there is nothing to prove")
 			}
-			outside, err := s.Notary.Outside()
+			outside, err := s.Notary.Outside(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,6 +85,16 @@ func TestT55_RestoredBackup(t *testing.T) {
 				t.Fatalf("%+v, %v", done, err)
 			}
 
+			again := r.Client()
+			for name, value := range cookies {
+				again.SetCookie(name, value)
+			}
+			if a := again.Post("/sign-in/code", "code", code); a.Status == http.StatusSeeOther && a.Location == "/" {
+				t.Error("a code that was used after the copy opens the account again")
+			}
+			if link, err := r.Store.EmailLink(t.Context(), secret.HashToken(letter)); err != nil || link.EndedAt.IsZero() {
+				t.Error("a letter's link that was used after the copy works again")
+			}
 			r.refused("a session of before", r.as(contact).Get("/settings/safety"))
 			r.wantState(r.Vera, recovery.Expired)
 			stolen := r.as(applicant)
@@ -116,18 +142,26 @@ func TestT55_RestoredBackup(t *testing.T) {
 	}
 }
 
-// backAgain takes a copy, lets the recovery end and everybody go on, and opens the copy as another server would.
-func (s *scene) backAgain(folder string, applicant *apptest.Client) *scene {
+// backAgain takes a copy, lets everybody go on, and opens the copy as another server would. PostgreSQL's is a dump, restored by its
+// own tools into an empty database.
+func (s *scene) backAgain(engine, folder string, goOn func()) *scene {
 	s.t.Helper()
 	path := filepath.Join(s.t.TempDir(), "backup.db")
-	if err := s.Store.CopyTo(s.t.Context(), path); err != nil {
+	if engine == "postgres" {
+		pgtest.Dump(s.t, s.DB.DSN, path)
+	} else if err := s.Store.CopyTo(s.t.Context(), path); err != nil {
 		s.t.Fatal(err)
 	}
-	s.finish(applicant, s.Vera)
+	goOn()
+	if engine == "postgres" {
+		dump := path
+		path = pgtest.DB(s.t)
+		pgtest.Restore(s.t, dump, path)
+	}
 	if _, err := s.Notary.Seal(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
-	w := apptest.New(s.t, "sqlite", apptest.Options{Database: path})
+	w := apptest.New(s.t, engine, apptest.Options{Database: path})
 	w.Clock.Advance(s.Clock.Now().Sub(w.Clock.Now()))
 	base, err := url.Parse(s.URL)
 	if err != nil {

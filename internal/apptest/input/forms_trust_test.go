@@ -167,5 +167,5 @@ func other(match string) string {
 }
 
 func forms() []form {
-	return slices.Concat(openForms(), cabinetForms(), keyForms(), guardForms(), trustForms(), campaignForms(), systemForms())
+	return slices.Concat(openForms(), cabinetForms(), keyForms(), guardForms(), trustForms(), campaignForms(), systemForms(), deskForms())
 }

@@ -136,6 +136,7 @@ func tablesOf(t *testing.T) string {
 	fmt.Fprintf(&b, "| nobody is signed in, and the form needs it | to the sign-in, and back | %s | %s |\n", said(russian, signIn), said(english, signIn))
 	again := []say{words("fault.step_up")}
 	fmt.Fprintf(&b, "| the repeated check is missing, and the form needs it | to the repeated check, and back | %s | %s |\n", said(russian, again), said(english, again))
+	b.WriteString("| no operator is signed in, and the form is the console's | to the operators' sign-in, and back | – | – |\n")
 	none := []say{words("fault.not_found")}
 	fmt.Fprintf(&b, "| an id in the address that is unknown, another's or nonsense | %s | %s | %s |\n", describe(404), said(russian, none), said(english, none))
 	for _, f := range forms() {
@@ -145,6 +146,8 @@ func tablesOf(t *testing.T) string {
 			b.WriteString(", for whoever is signed in")
 		case stepUp, fresh:
 			b.WriteString(", after the repeated check")
+		case operators:
+			b.WriteString(", for operators of the role")
 		}
 		if f.file != "" {
 			b.WriteString("; sent in parts, with a file")
@@ -208,6 +211,8 @@ func (v try) writes() string {
 		return "nothing"
 	case slices.Equal(v.counts, []string{"rate_limits"}), slices.Equal(v.counts, []string{"codes"}):
 		return "that there was a try"
+	case slices.Equal(v.counts, []string{"audit_head", "events", "rate_limits"}):
+		return "that there was a try, with an event"
 	}
 	return "that the tries are over"
 }

@@ -99,7 +99,7 @@ func scripts() []scripted {
 			return c, path
 		}
 	}
-	return []scripted{
+	return append(deskScripts(), []scripted{
 		{route: "POST " + passkeys + "/add/options", what: "What a new passkey is made of", gate: session, scene: steppedUp(passkeys + "/add/options")},
 		{
 			route: "POST " + passkeys + "/add", what: "A new passkey", gate: session, scene: begun("/options", "", steppedUp(passkeys+"/add")),
@@ -144,7 +144,7 @@ func scripts() []scripted {
 			},
 		},
 		{route: "POST /approvals/{id}/passkey", what: "A contact's last word with a passkey", gate: session, scene: asked(2, "/passkey"), tries: answers("fault.passkey.over")},
-	}
+	}...)
 }
 
 func (p *play) json(c *apptest.Client, path, text, lang string) apptest.Answer {

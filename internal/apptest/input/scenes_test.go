@@ -225,6 +225,8 @@ func (p *play) fill(with []string) []string {
 	out := append([]string(nil), with...)
 	for i, value := range out {
 		switch value {
+		case offeredKey:
+			out[i] = p.note["offer"]
 		case badCode:
 			out[i] = wrongCode(p.note["code"])
 		case rightCode:

@@ -32,6 +32,8 @@ const (
 	session = "session"
 	stepUp  = "step-up"
 	fresh   = "fresh" // a sign-in or a repeated check of just now
+
+	operators = "operators" // whoever works at the service desk
 )
 
 // absent as a value leaves the field out.

@@ -117,6 +117,19 @@ func Open(t testing.TB, dsn string) *DB {
 	return db
 }
 
+// Reopen opens the same database with another keyring.
+func (db *DB) Reopen(t testing.TB, keys *secret.Keyring) {
+	t.Helper()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(t.Context(), db.DSN, store.Options{Keys: keys, Now: db.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Store, db.Keys = again, keys
+}
+
 // Exec runs one statement in a transaction of its own, for preparing and for tampering.
 func (db *DB) Exec(t testing.TB, query string, args ...any) {
 	t.Helper()

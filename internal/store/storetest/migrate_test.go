@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -77,5 +78,56 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "a.db"), store.Options{}); err == nil {
 		t.Error("opened without keys and clock")
+	}
+}
+
+// A program of before works on, and may be started again, on a schema one ahead that says so; on any other it is refused.
+func TestANodeOfTheFormerProgramStartsAgain(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		_, program, err := db.SchemaVersion(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := program + 1
+		db.Exec(t, `INSERT INTO schema_versions (version_id, is_applied) VALUES ($1, TRUE)`, next)
+		note := func(text string) {
+			db.Exec(t, `DELETE FROM meta WHERE name = 'schema floor'`)
+			db.Exec(t, `INSERT INTO meta (name, value) VALUES ('schema floor', $1)`, text)
+		}
+		var newer *store.NewerSchemaError
+		if err := db.CheckSchema(t.Context()); !errors.As(err, &newer) {
+			t.Errorf("a schema that does not say: %v", err)
+		}
+		note(fmt.Sprintf("%d:%d", next, program))
+		if err := errors.Join(db.CheckSchema(t.Context()), db.Migrate(t.Context())); err != nil {
+			t.Errorf("a schema one ahead that says so: %v", err)
+		}
+		note(fmt.Sprintf("%d:%d", next, next))
+		if err := db.CheckSchema(t.Context()); !errors.As(err, &newer) {
+			t.Errorf("a schema one ahead that forbids it: %v", err)
+		}
+		if err := db.Migrate(t.Context()); !errors.As(err, &newer) {
+			t.Errorf("Migrate: %v", err)
+		}
+	})
+}
+
+// What needs every server stopped is refused while one is connected, with nothing done.
+func TestMigrateRefusesWhileServersRun(t *testing.T) {
+	t.Parallel()
+	db := storetest.Postgres(t)
+	db.Exec(t, `DELETE FROM schema_versions WHERE version_id > 11`) // as if two steps were missing
+	beside, err := store.Open(t.Context(), db.DSN, store.Options{Keys: db.Keys, Now: db.Clock.Now, Conns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Close()
+	var running *store.RunningError
+	if err := beside.MigrateBeside(t.Context(), false); !errors.As(err, &running) {
+		t.Errorf("migrated under a running server: %v", err)
+	}
+	if n := db.Count(t, `SELECT COUNT(version_id) FROM schema_versions WHERE version_id > 11`); n != 0 {
+		t.Errorf("%d steps were taken", n)
 	}
 }
