@@ -117,7 +117,19 @@ func (a *actor) inspect(p *browser.Page) {
 	if w := p.Weight(); w > a.mayWeigh(p.Path()) {
 		a.s.t.Errorf("%s weighs %d bytes", p.Path(), w)
 	}
-	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]"))
+	a.check(p, "")
+}
+
+// inspectAs checks the page that stands there once more under a name of its own: one address and heading, several pages.
+func (a *actor) inspectAs(name string) {
+	a.s.t.Helper()
+	a.check(a.Page, name)
+}
+
+// check looks at accessibility and width, once for each page, state and language.
+func (a *actor) check(p *browser.Page, name string) {
+	a.s.t.Helper()
+	state := ids.ReplaceAllString(p.Path(), "…") + " " + p.TextOf("h1") + fmt.Sprint(p.Exists(".error-summary, [role=alert]")) + name
 	if _, before := inspected.LoadOrStore(a.s.way.lang+state, true); before {
 		return
 	}
