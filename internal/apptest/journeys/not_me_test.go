@@ -124,7 +124,7 @@ func TestNotMeByTheLinkOfALetter(t *testing.T) {
 // recovered recovers Vera's access with Alexey's approval, without a browser: where a journey is about what comes after.
 func (s *stage) recovered() {
 	s.t.Helper()
-	applicant, contact := s.World.Client(), s.World.Client()
+	applicant, contact := s.Client(), s.Client()
 	contact.SignIn(s.Alexey, apptest.Password)
 	applicant.Want(applicant.Get(applicant.StartRecovery(s.Vera)), "/recovery/wait")
 	contact.Approve(s.Alexey, contact.Request(), applicant.Match())
@@ -227,7 +227,7 @@ func TestAFreezeIsLiftedAlone(t *testing.T) {
 			t.Error("lifting is offered an hour before its time")
 		}
 		// Whoever sends the form all the same is refused in plain words.
-		forger := s.World.Client()
+		forger := s.Client()
 		forger.SignIn(s.Vera, apptest.Password)
 		forger.Want(forger.Post("/step-up", "password", apptest.Password, "next", "/safety/frozen"), "/step-up/code")
 		s.Clock.Advance(s.Policy.CodeResend)

@@ -78,7 +78,7 @@ func TestASecondDeviceAndTheOwnersSignIn(t *testing.T) {
 func TestNoCascade(t *testing.T) {
 	twice(t, func(s *stage) {
 		s.linked()
-		own := s.World.Client()
+		own := s.Client()
 		own.StartRecovery(s.Alexey) // nobody guards him: his code is enough
 		own.FinishRecovery(s.Alexey, apptest.NewPassword)
 		able := s.Clock.Now().Add(s.Policy.NoCascade)
