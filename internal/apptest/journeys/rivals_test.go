@@ -60,7 +60,6 @@ func TestASecondDeviceAndTheOwnersSignIn(t *testing.T) {
 		if got := s.state(); got != recovery.Cancelled {
 			t.Fatalf("state %s", got)
 		}
-		s.told(notify.RecoveryCancelled, 1, s.Alexey.Phone, s.Alexey.Email)
 		second.Go("/recovery")
 		second.See(s.T("recovery.end.signed_in.title"), s.T("recovery.end.signed_in"))
 		alexey.Go("/approvals")
