@@ -154,10 +154,8 @@ func TestTheHoldClosesAndOpens(t *testing.T) {
 		vera.signIn(apptest.NewPassword)
 		vera.opens(contactsPath)
 		vera.See(closed)
-		s.told(notify.HoldEnded, 0, s.Vera.Phone)
 
 		s.Advance(time.Minute)
-		s.told(notify.HoldEnded, 1, s.Vera.Phone, s.Vera.Email)
 		vera.opens(contactsPath)
 		vera.SeeNot(closed)
 		vera.opens(contactsPath + "/add")
