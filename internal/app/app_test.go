@@ -24,6 +24,7 @@ import (
 	"doverie/internal/policy"
 	"doverie/internal/recovery"
 	"doverie/internal/secret"
+	"doverie/internal/trust"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -125,6 +126,13 @@ func TestNotReadyWithoutDatabase(t *testing.T) {
 	}
 }
 
+// nobodysCircle is the circle of an account that nothing happened to.
+type nobodysCircle struct{ trust.Circles }
+
+func (nobodysCircle) Look(context.Context, trust.Around) (trust.Circle, error) {
+	return trust.Circle{}, nil
+}
+
 // TestStopCodesAreAdded checks who gets the ways to stop something, and that they work.
 func TestStopCodesAreAdded(t *testing.T) {
 	c := courier{keys: keyring(t), policy: policy.Default()}
@@ -134,7 +142,8 @@ func TestStopCodesAreAdded(t *testing.T) {
 		t.Errorf("the stop code %q is not the account's", args["stop_code"])
 	}
 	signed, found := strings.CutPrefix(args["link"], recovery.NotMePath)
-	if !found || (&recovery.Stops{Recoveries: &recovery.Service{Keys: c.keys, Now: func() time.Time { return noon }}}).LinkWorks(signed) != nil {
+	stops := recovery.Stops{Recoveries: &recovery.Service{Circles: nobodysCircle{}, Keys: c.keys, Now: func() time.Time { return noon }}}
+	if _, err := stops.LinkLeads(t.Context(), signed); !found || err != nil {
 		t.Errorf("the link %q does not work", args["link"])
 	}
 	if owner.Args != nil {

@@ -275,7 +275,7 @@ func (a *App) mount(c Config) error {
 		web.NewExport(a.Kit, a.Sessions, views, a.Store, a.Guards, a.Passkeys, c.Now),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy, Switches: a.Guards},
-		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Policy: c.Policy},
+		web.Rehearsals{Kit: a.Kit, Protect: a.Protect, Past: views, Policy: c.Policy},
 		web.Invitations{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy},
 		web.Approvals{Kit: a.Kit, Decisions: a.Decisions, Protect: a.Protect, Views: views, Keys: a.Passkeys, Policy: c.Policy, Deliveries: deliveries{a}},
 		web.Campaigns{Kit: a.Kit, Of: a.Campaigns},

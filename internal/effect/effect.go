@@ -149,6 +149,7 @@ type PurgePending struct{ Account string }
 type ConfirmPhone struct {
 	Account string
 	At      time.Time
+	Lapsed  bool // it was not current any more: whomever he guards is told at once that he can answer again
 }
 
 // TellSystems tells every relying party of the account (other information systems).

@@ -42,7 +42,7 @@ type Stops struct {
 }
 
 // Stop ends an open recovery of the account that the identifier names, and freezes the account when
-// asked to, if the stop code is right. The result never tells a stranger whether such an account
+// asked to, or when a recovery has just been completed: then nothing less stops the thief. All this if the stop code is right. The result never tells a stranger whether such an account
 // exists, whether the code was right, or whether anything was open (I6): it is nil in all these cases.
 // Faults: Invalid for an identifier nobody could have; Limited.
 func (s *Stops) Stop(ctx context.Context, act effect.Act, identifier, stopCode string, freeze bool) error {
@@ -68,27 +68,49 @@ func (s *Stops) Stop(ctx context.Context, act effect.Act, identifier, stopCode s
 	if !right || owner.Account == "" {
 		return nil
 	}
-	return s.stop(ctx, act, owner.Account, freeze)
+	_, err = s.stop(ctx, act, owner.Account, freeze)
+	return err
 }
 
-// StopByLink does the same for whoever holds the link of a notice. Faults: NotFound
-// "fault.recovery.link_forged", Refused "fault.recovery.link_expired", Limited.
-func (s *Stops) StopByLink(ctx context.Context, act effect.Act, signed string, freeze bool) error {
+// StopByLink does the same for whoever holds the link of a notice, and tells him whether his account was frozen.
+// Faults: NotFound "fault.recovery.link_forged", Refused "fault.recovery.link_expired", Limited.
+func (s *Stops) StopByLink(ctx context.Context, act effect.Act, signed string, freeze bool) (frozen bool, err error) {
 	r := s.Recoveries
 	if err := r.Limits.Allow(ctx, "stop_area", act.Area, r.Policy.SignInsPerArea, time.Hour); err != nil {
-		return err
+		return false, err
 	}
 	account, err := s.read(signed)
 	if err != nil {
-		return err
+		return false, err
 	}
 	return s.stop(ctx, act, account, freeze)
 }
 
-// LinkWorks tells whether the link of a notice can still be used; faults as StopByLink.
-func (s *Stops) LinkWorks(signed string) error {
-	_, err := s.read(signed)
-	return err
+// LinkLeads tells what the link of a notice can still do; faults as StopByLink.
+func (s *Stops) LinkLeads(ctx context.Context, signed string) (Leads, error) {
+	account, err := s.read(signed)
+	if err != nil {
+		return Leads{}, err
+	}
+	c, err := s.Recoveries.Circles.Look(ctx, trust.Around{Principal: account})
+	if err != nil {
+		return Leads{}, err
+	}
+	return Leads{Frozen: !c.FrozenAt.IsZero(), Recovered: lately(c)}, nil
+}
+
+// Leads is what the holder of a notice's link should know before he presses anything.
+type Leads struct {
+	Frozen    bool      // it is closed to everybody already
+	Recovered time.Time // the new password was set then, and its hold runs; zero: none was
+}
+
+// lately is when the account was recovered, while the hold of that recovery runs; zero otherwise.
+func lately(c trust.Circle) time.Time {
+	if c.Now.Before(c.HoldUntil) {
+		return c.RecoveredAt
+	}
+	return time.Time{}
 }
 
 func (s *Stops) read(signed string) (account string, err error) {
@@ -102,14 +124,23 @@ func (s *Stops) read(signed string) (account string, err error) {
 	return "", fault.New(fault.NotFound, "fault.recovery.link_forged", nil).Because(err)
 }
 
-// stop disowns first: a freeze would end the recovery too, but without telling the contacts.
-func (s *Stops) stop(ctx context.Context, act effect.Act, account string, freeze bool) error {
-	err := s.Recoveries.Disown(ctx, act, account)
+// stop disowns first: a freeze would end the recovery too, but without telling the contacts. Where nothing is open any
+// more because the thief has his new password, a stop that only stops would leave the owner with a kind word and the
+// thief inside: it freezes.
+func (s *Stops) stop(ctx context.Context, act effect.Act, account string, freeze bool) (frozen bool, err error) {
+	err = s.Recoveries.Disown(ctx, act, account)
 	if err != nil && !fault.Is(err, fault.Conflict) { // a Conflict: nothing is open, or it ended just now
-		return err
+		return false, err
+	}
+	if err != nil && !freeze {
+		c, err := s.Recoveries.Circles.Look(ctx, trust.Around{Principal: account})
+		if err != nil {
+			return false, err
+		}
+		freeze = !lately(c).IsZero()
 	}
 	if !freeze {
-		return nil
+		return false, nil
 	}
-	return s.Freezes.Freeze(ctx, act, account, trust.FrozenByNotice)
+	return true, s.Freezes.Freeze(ctx, act, account, trust.FrozenByNotice)
 }

@@ -19,6 +19,7 @@ import (
 type stopWorld struct {
 	open    bool
 	over    bool // the recovery ends between the look and the decision
+	taken   bool // a recovery was completed a moment ago
 	limited string
 	limits  []string
 	acts    []string
@@ -85,7 +86,11 @@ func (w *stopWorld) Decide(_ context.Context, _ effect.Act, _ trust.Around, deci
 }
 
 func (w *stopWorld) Look(context.Context, trust.Around) (trust.Circle, error) {
-	return trust.Circle{}, nil
+	c := trust.Circle{Now: stopNoon}
+	if w.taken {
+		c.RecoveredAt, c.HoldUntil = stopNoon.Add(-time.Minute), stopNoon.Add(time.Hour)
+	}
+	return c, nil
 }
 
 func (w *stopWorld) Freeze(_ context.Context, _ effect.Act, account, reason string) error {
@@ -125,6 +130,9 @@ func TestStopByCode(t *testing.T) {
 		{name: "stops and freezes, in that order", who: "vera@example.ru", code: right, world: stopWorld{open: true}, freeze: true, want: "disown;" + froze},
 		{name: "nothing open, freezes", who: "vera@example.ru", code: right, freeze: true, want: froze},
 		{name: "nothing open", who: "vera@example.ru", code: right},
+		{name: "completed before, only a freeze stops anybody", who: "vera@example.ru", code: right, world: stopWorld{taken: true}, want: froze},
+		{name: "completed meanwhile, the same", who: "vera@example.ru", code: right, world: stopWorld{open: true, over: true, taken: true}, want: froze},
+		{name: "a newer one is open, the password is safe", who: "vera@example.ru", code: right, world: stopWorld{open: true, taken: true}, want: "disown"},
 		{name: "completed meanwhile, freezes all the same", who: "vera@example.ru", code: right, world: stopWorld{open: true, over: true}, freeze: true, want: froze},
 		{name: "spaces", who: "vera@example.ru", code: " " + strings.ReplaceAll(right, "-", " — "), world: stopWorld{open: true}, want: "disown"},
 		{name: "a code of three days ago", who: "vera@example.ru", code: right, world: stopWorld{open: true}, later: 72 * time.Hour, want: "disown"},
@@ -208,7 +216,11 @@ func TestStopByLink(t *testing.T) {
 	} {
 		w := stopWorld{open: true}
 		s := w.stops(t, stopNoon.Add(c.after))
-		look, err := s.LinkWorks(c.signed), s.StopByLink(t.Context(), effect.Act{}, c.signed, true)
+		_, look := s.LinkLeads(t.Context(), c.signed)
+		frozen, err := s.StopByLink(t.Context(), effect.Act{}, c.signed, true)
+		if frozen != (c.key == "") {
+			t.Errorf("%s: frozen %v", c.name, frozen)
+		}
 		for _, e := range []error{look, err} {
 			if (e == nil) != (c.key == "") || e != nil && fault.Of(e).Key != c.key {
 				t.Errorf("%s: %v, want %q", c.name, e, c.key)
@@ -216,6 +228,23 @@ func TestStopByLink(t *testing.T) {
 		}
 		if got, want := len(w.acts), map[bool]int{true: 2, false: 0}[c.key == ""]; got != want {
 			t.Errorf("%s: did %v", c.name, w.acts)
+		}
+	}
+}
+
+// TestLinkAfterACompletedRecovery: the page knows that the password is a new one, and either button freezes.
+func TestLinkAfterACompletedRecovery(t *testing.T) {
+	link := strings.TrimPrefix(recovery.NotMeLink(stopKeys(t), stopOwner, stopNoon, policy.Default()), recovery.NotMePath)
+	for _, taken := range []bool{false, true} {
+		w := stopWorld{taken: taken}
+		s := w.stops(t, stopNoon)
+		leads, err := s.LinkLeads(t.Context(), link)
+		if err != nil || leads.Frozen || leads.Recovered.IsZero() == taken {
+			t.Errorf("recovered %v: %+v %v", taken, leads, err)
+		}
+		frozen, err := s.StopByLink(t.Context(), effect.Act{}, link, false)
+		if err != nil || frozen != taken || len(w.acts) > 0 != taken {
+			t.Errorf("recovered %v: frozen %v, did %v, %v", taken, frozen, w.acts, err)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *Service) compare(
 	case !s.Keys.SameCode(purpose, bound, typed, hash):
 		return nil, fault.New(fault.Refused, "fault.code.wrong", nil), nil
 	}
-	return []effect.Effect{effect.UseCode{ID: id}, effect.ConfirmPhone{Account: a.ID, At: now}}, nil, nil
+	return []effect.Effect{effect.UseCode{ID: id}, effect.ConfirmPhone{Account: a.ID, At: now, Lapsed: !a.PhoneCurrent(now, s.Policy)}}, nil, nil
 }
 
 func withLeft(f *fault.Error, left int) error {

@@ -41,8 +41,12 @@ func applyAccountEffect(ctx context.Context, tx *Tx, now time.Time, e effect.Eff
 		return purgePendingAccount(ctx, tx, now, e.Account)
 	case effect.ConfirmPhone:
 		// Only a phone that is still the account's own is confirmed; another one is nobody's mistake.
-		return tx.ExecAny(ctx, `UPDATE accounts SET phone_confirmed_at = $1
+		err := tx.ExecAny(ctx, `UPDATE accounts SET phone_confirmed_at = $1
 			WHERE id = $2 AND phone_current AND (phone_confirmed_at IS NULL OR phone_confirmed_at < $1)`, Micros(e.At), e.Account)
+		if err != nil || !e.Lapsed {
+			return err
+		}
+		return reviewSoon(ctx, tx, now, e.Account)
 	case effect.ChangePhone:
 		return changePhone(ctx, tx, now, e)
 	case effect.LosePhone:

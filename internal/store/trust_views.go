@@ -114,3 +114,19 @@ func (t *Trust) ApprovalsOf(ctx context.Context, contact string) (views []trust.
 	})
 	return views, err
 }
+
+// LastRehearsal returns the account's newest rehearsal; ok is false when there was none in the last ApprovalHistory.
+func (t *Trust) LastRehearsal(ctx context.Context, accountID string) (a trust.Action, ok bool, err error) {
+	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		var found []trust.Action
+		// Every rehearsal asked somebody, and the requests are indexed by their principal.
+		err := readAll(ctx, q, into(&found, scanAction, `SELECT `+actionColumns+` FROM guarded_actions WHERE id = (SELECT object_id
+			FROM approvals WHERE principal_id = $1 AND asked_at > $2 AND action = $3 ORDER BY asked_at DESC LIMIT 1)`,
+			accountID, Micros(t.now().Add(-trust.ApprovalHistory)), string(trust.ActionRehearsal)))
+		if err == nil && len(found) > 0 {
+			a, ok = found[0], true
+		}
+		return err
+	})
+	return a, ok, err
+}

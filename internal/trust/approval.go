@@ -96,6 +96,12 @@ func (a Approval) Undecided() bool {
 	return false
 }
 
+// RecoveryCompleted tells whether it was asked for a recovery, and the account was recovered after that. recovered is
+// the account's newest recovery; zero: never.
+func (a Approval) RecoveryCompleted(recovered time.Time) bool {
+	return a.Action == ActionRecovery && (a.State == Approved || a.State == Closed) && !recovered.Before(a.AskedAt)
+}
+
 // ApprovalEvent is something that happens to an approval.
 type ApprovalEvent interface{ approvalEvent() string }
 

@@ -33,15 +33,15 @@ func (s *Protect) Freeze(ctx context.Context, act effect.Act, account, reason st
 	})
 }
 
-// FreezeForPrincipal is offered to a contact who has just rejected a request as fraud (DOMAIN §5.5f).
+// FreezeForPrincipal is offered to a contact who has just rejected a request as fraud (DOMAIN §5.5f), and to every
+// contact whom a recovery asked, once it is completed and until its hold is over (§5.7).
 func (s *Protect) FreezeForPrincipal(ctx context.Context, act effect.Act, contact, approvalID string) error {
 	return s.Circles.Decide(ctx, act, Around{Approval: approvalID}, func(c Circle) (Outcome, error) {
 		if err := only(c.Approval.Contact, contact); err != nil {
 			return Outcome{}, err
 		}
 		g, ok := c.GuardianOf(contact)
-		fresh := c.Now.Before(c.Approval.DecidedAt.Add(s.Policy.RecoveryLock))
-		if !ok || c.Approval.Action == ActionRehearsal || c.Approval.State != Rejected || c.Approval.Reason != string(ReasonFraud) || !fresh {
+		if !ok || !s.freezable(c.Now, c.Approval, c.RecoveredAt) {
 			return Outcome{}, fault.New(fault.Refused, "fault.freeze.not_offered", nil)
 		}
 		return s.freeze(c, FrozenByContact, g.Contact.Given)
@@ -50,8 +50,19 @@ func (s *Protect) FreezeForPrincipal(ctx context.Context, act effect.Act, contac
 
 // FreezeOffered tells whether FreezeForPrincipal would be accepted for the request.
 func (s *Protect) FreezeOffered(r Request) bool {
-	return r.Link.Guards() && r.Approval.Action != ActionRehearsal && r.Approval.State == Rejected && r.Approval.Reason == string(ReasonFraud) &&
-		r.FrozenAt.IsZero() && r.Now.Before(r.Approval.DecidedAt.Add(s.Policy.RecoveryLock))
+	return r.Link.Guards() && r.FrozenAt.IsZero() && s.freezable(r.Now, r.Approval, r.RecoveredAt)
+}
+
+// freezable tells whether this request, as it ended, lets its contact freeze the account: he saw fraud in it a moment
+// ago, or it was about a recovery that went through, perhaps by deceiving him, and the hold still keeps the thief's hands tied.
+func (s *Protect) freezable(now time.Time, a Approval, recovered time.Time) bool {
+	switch {
+	case a.Undecided() || a.Action == ActionRehearsal:
+		return false
+	case a.State == Rejected:
+		return a.Reason == string(ReasonFraud) && now.Before(a.DecidedAt.Add(s.Policy.RecoveryLock))
+	}
+	return a.RecoveryCompleted(recovered) && now.Before(recovered.Add(s.Policy.Hold))
 }
 
 func (s *Protect) freeze(c Circle, reason, byContact string) (Outcome, error) {

@@ -113,6 +113,7 @@ type ContactRehearsal struct {
 	Waiting bool
 	Until   time.Time
 	Match   MatchNumber // empty in every browser but the one that started it
+	Last    Notice      // how the newest one went; empty: nothing to say
 }
 
 // Template is the page's file.

@@ -17,14 +17,20 @@ func (SafetyNotMe) Title() Text { return K("safety.not_me.title") }
 
 // SafetyLink is where the link of a notice leads: nothing happens until a button is pressed.
 type SafetyLink struct {
-	Alone time.Duration // how long a freeze without contacts lasts at least
+	Alone     time.Duration // how long a freeze without contacts lasts at least
+	Recovered time.Time     // a new password was set then, so that only a freeze stops anybody; zero: none was
 }
 
 // Template is the page's file.
 func (SafetyLink) Template() string { return "safety_link.html" }
 
 // Title is the page's title.
-func (SafetyLink) Title() Text { return K("safety.link.title") }
+func (p SafetyLink) Title() Text {
+	if !p.Recovered.IsZero() {
+		return K("safety.link.done.title")
+	}
+	return K("safety.link.title")
+}
 
 // SafetyStopped tells what was stopped. ByCode: it must not tell whether the code was right.
 type SafetyStopped struct {

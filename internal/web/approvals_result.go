@@ -34,6 +34,14 @@ func resultPage(frame ui.ApprovalFrame, q trust.Request, p policy.Policy, freeze
 		page.Icon, page.Heading = "hourglass", ui.K("approvals.result.closed")
 		page.Words = []ui.Text{ui.K("approvals.result.closed.expired")}
 	}
+	if q.Approval.RecoveryCompleted(q.RecoveredAt) {
+		switch {
+		case !q.FrozenAt.IsZero():
+			page.Words = append(page.Words, ui.K("approvals.result.frozen"))
+		case freeze:
+			page.Words = []ui.Text{ui.K("approvals.result.completed", "To", frame.Call)}
+		}
+	}
 	if frame.Rehearsal && q.Approval.State != trust.Closed {
 		page.Words = append(page.Words, ui.K("approvals.result.rehearsal"))
 	}

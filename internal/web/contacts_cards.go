@@ -108,7 +108,7 @@ func contactsPage(s trust.Standing, links []trust.LinkView, invitations []trust.
 		case v.Link.Over():
 			page.Former = append(page.Former, formerRow(v))
 		case v.Side == trust.PrincipalSide:
-			page.Guards = append(page.Guards, guardCard(v, s.Now, p))
+			page.Guards = append(page.Guards, guardCard(v, s, p))
 			page.Guarded = page.Guarded || v.Link.Guards()
 		case v.Side == trust.ContactSide:
 			page.Guarding = append(page.Guarding, guardingCard(v, s.Now))
@@ -123,8 +123,8 @@ func contactsPage(s trust.Standing, links []trust.LinkView, invitations []trust.
 	return page
 }
 
-// guardCard is a contact of mine.
-func guardCard(v trust.LinkView, now time.Time, p policy.Policy) ui.ContactCard {
+// guardCard is a contact of mine. While a hold lasts no removal is offered: it would be refused after a repeated check.
+func guardCard(v trust.LinkView, s trust.Standing, p policy.Policy) ui.ContactCard {
 	l, base := v.Link, contactsHome+"/"+v.Link.ID
 	card := ui.ContactCard{Name: linkName(v), Since: ui.K("contacts.card.since", "Day", ui.DateOf(l.AcceptedAt))}
 	remove := ui.NavLink{Text: ui.K("contacts.card.remove"), Href: base + "/remove"}
@@ -145,14 +145,16 @@ func guardCard(v trust.LinkView, now time.Time, p policy.Policy) ui.ContactCard 
 	case l.State == trust.Suspended:
 		card.Badge = ui.Badge{Tone: ui.Warning, Text: ui.K("contacts.badge.suspended")}
 		card.Note, card.Why = ui.K("contacts.card.suspended"), hisReasons(l.Why)
-	case now.Before(l.SettlesAt):
+	case s.Now.Before(l.SettlesAt):
 		card.Badge = ui.Badge{Tone: ui.Info, Text: ui.K("contacts.badge.settling", "Time", p.Settling)}
 		card.Note = ui.K("contacts.card.settles", "From", l.SettlesAt)
 	default:
 		card.Badge = ui.Badge{Tone: ui.Success, Text: ui.K("contacts.badge.active")}
 		card.Note = ui.K("contacts.card.active")
 	}
-	card.Links = []ui.NavLink{remove}
+	if s.HoldUntil.IsZero() {
+		card.Links = []ui.NavLink{remove}
+	}
 	if v.Mutual {
 		card.More = ui.K("contacts.card.mutual")
 	}

@@ -86,7 +86,7 @@ func open(t *testing.T) *cabinet {
 	web.Contacts{Kit: kit, Links: c.links, Views: c.lists, Policy: p}.Mount(mux, gate)
 	web.Invitations{Kit: kit, Links: c.links, Views: c.lists, Policy: p}.Mount(mux, gate)
 	web.Approvals{Kit: kit, Decisions: c.says, Protect: c.freezer, Views: c.lists, Policy: p}.Mount(mux, gate)
-	web.Rehearsals{Kit: kit, Protect: c.stage, Policy: p}.Mount(mux, gate)
+	web.Rehearsals{Kit: kit, Protect: c.stage, Past: c.stage, Policy: p}.Mount(mux, gate)
 	c.handler = kit.Wrap(mux)
 	return c
 }
@@ -439,8 +439,9 @@ func TestInvitations(t *testing.T) {
 	c.looks("invitations-lapsed", "/invitations/i1", nil, http.StatusConflict)
 }
 
-// stage answers for trust.Protect in a rehearsal.
+// stage answers for trust.Protect and the store in a rehearsal.
 type stage struct {
+	last    trust.Action
 	waiting trust.WaitingAction
 	ok      bool
 	err     error
@@ -454,6 +455,10 @@ func (s *stage) Rehearse(_ context.Context, _ effect.Act, who, session string) (
 
 func (s *stage) Waiting(_ context.Context, _, _ string, kind trust.ActionKind) (trust.WaitingAction, bool, error) {
 	return s.waiting, s.ok && kind == trust.ActionRehearsal, nil
+}
+
+func (s *stage) LastRehearsal(context.Context, string) (trust.Action, bool, error) {
+	return s.last, s.last.ID != "", nil
 }
 
 func (s *stage) GiveUp(_ context.Context, _ effect.Act, who, id string) error {
@@ -480,6 +485,16 @@ func TestRehearsal(t *testing.T) {
 	c.leads(c.ask(path+"/end", url.Values{}), home)
 	if got := strings.Join(c.stage.calls, ";"); got != "rehearse me s1;give up me r1" {
 		t.Errorf("asked %q", got)
+	}
+	c.stage.ok = false
+	for state, says := range map[trust.ActionState]string{
+		trust.ActionDone: "Тренировка прошла", trust.ActionRejected: "Контакт ответил «нет»", trust.ActionExpired: "Контакт не ответил", trust.ActionCancelled: "",
+	} {
+		c.stage.last = trust.Action{ID: "r1", State: state, EndedAt: now}
+		html := c.looks("contacts-rehearsal-"+string(state), path, nil, http.StatusOK)
+		if !strings.Contains(html, says) || !strings.Contains(html, "Начать тренировку") || says == "" && strings.Contains(html, "notice success") {
+			t.Errorf("%s: the page does not say how the last one went", state)
+		}
 	}
 	c.stage.err = fault.New(fault.Refused, "fault.action.no_contact", nil)
 	c.looks("contacts-rehearsal-nobody", path, url.Values{}, http.StatusForbidden)

@@ -49,13 +49,14 @@ func (p *Recovery) resend(w http.ResponseWriter, r *http.Request, browser string
 }
 
 func (p *Recovery) codePage(h here, snils string, errs ui.Errors) ui.RecoveryCode {
+	byMail := snils != "" || !errs.Of("snils").Empty() // then it is needed, and the page must not call it optional
 	return ui.RecoveryCode{
 		Errors: errs, Life: p.policy.CodeTTL, Pause: p.policy.CodeResend, Until: h.view.ExpiresAt,
-		Open: snils != "" || !errs.Of("snils").Empty(),
+		Open: byMail,
 		Code: ui.CodeField{Name: "code", Way: ui.BySMSOrEmail, Does: ui.K("recovery.code.does")}.Check(errs),
 		SNILS: ui.TextField{
 			Name: "snils", Label: ui.K("recovery.snils"), Hint: ui.K("recovery.snils.hint"), Value: snils,
-			Autocomplete: "off", InputMode: "numeric", MaxLength: 20, Short: true, Optional: true,
+			Autocomplete: "off", InputMode: "numeric", MaxLength: 20, Short: true, Optional: !byMail,
 		}.Check(errs),
 	}
 }

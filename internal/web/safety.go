@@ -25,8 +25,8 @@ type Alarms interface {
 // StopNotices stops things for whoever holds a notice; recovery.Stops has it.
 type StopNotices interface {
 	Stop(ctx context.Context, act effect.Act, identifier, stopCode string, freeze bool) error
-	StopByLink(ctx context.Context, act effect.Act, signed string, freeze bool) error
-	LinkWorks(signed string) error
+	StopByLink(ctx context.Context, act effect.Act, signed string, freeze bool) (frozen bool, err error)
+	LinkLeads(ctx context.Context, signed string) (recovery.Leads, error)
 }
 
 // Freezes freezes and thaws; trust.Protect has it.

@@ -64,10 +64,14 @@ func notMePage(who, code string, errs ui.Errors) ui.Page {
 
 // linkForm changes nothing: programs that read mail open every link in it.
 func (p *Safety) linkForm(w http.ResponseWriter, r *http.Request) error {
-	if err := p.stops.LinkWorks(r.PathValue("signed")); err != nil {
+	leads, err := p.stops.LinkLeads(r.Context(), r.PathValue("signed"))
+	if err != nil {
 		return err
 	}
-	return p.kit.Page(w, r, ui.SafetyLink{Alone: p.policy.UnfreezeAlone})
+	if leads.Frozen { // the reader pressed already, or another did
+		return httpx.Redirect(w, r, pathFroze)
+	}
+	return p.kit.Page(w, r, ui.SafetyLink{Alone: p.policy.UnfreezeAlone, Recovered: leads.Recovered})
 }
 
 func (p *Safety) link(w http.ResponseWriter, r *http.Request) error {
@@ -75,11 +79,11 @@ func (p *Safety) link(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	freeze := form.Get("do") == freezeToo
-	if err := p.stops.StopByLink(r.Context(), p.kit.Act(r), r.PathValue("signed"), freeze); err != nil && !fault.Is(err, fault.Conflict) {
+	frozen, err := p.stops.StopByLink(r.Context(), p.kit.Act(r), r.PathValue("signed"), form.Get("do") == freezeToo)
+	if err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	if freeze {
+	if frozen {
 		return httpx.Redirect(w, r, pathFroze)
 	}
 	return httpx.Redirect(w, r, pathStopped)

@@ -32,6 +32,7 @@ type fakeSafety struct {
 	waiting  trust.WaitingAction
 	waits    bool
 	linkErr  error
+	leads    recovery.Leads
 	err      error
 	calls    []string
 }
@@ -56,10 +57,13 @@ func (f *fakeSafety) Stop(_ context.Context, _ effect.Act, identifier, code stri
 	return f.act("stop", identifier, code, yesNo(freeze))
 }
 
-func (f *fakeSafety) StopByLink(_ context.Context, _ effect.Act, signed string, freeze bool) error {
-	return f.act("link", signed, yesNo(freeze))
+func (f *fakeSafety) StopByLink(_ context.Context, _ effect.Act, signed string, freeze bool) (bool, error) {
+	return freeze || !f.leads.Recovered.IsZero(), f.act("link", signed, yesNo(freeze))
 }
-func (f *fakeSafety) LinkWorks(string) error { return f.linkErr }
+
+func (f *fakeSafety) LinkLeads(context.Context, string) (recovery.Leads, error) {
+	return f.leads, f.linkErr
+}
 
 func (f *fakeSafety) Freeze(_ context.Context, _ effect.Act, account, reason string) error {
 	return f.act("freeze", account, reason)
@@ -141,6 +145,7 @@ func TestEverySafetyPageInBothLanguages(t *testing.T) {
 			{"not me", "/safety/not-me", fakeSafety{}, httpx.Visitor{}, `name="stop_code"`},
 			{"not me done", "/safety/not-me/done", fakeSafety{}, httpx.Visitor{}, `href="/safety/not-me"`},
 			{"link", "/safety/not-me/abc", fakeSafety{}, httpx.Visitor{}, `value="freeze"`},
+			{"link, recovered", "/safety/not-me/abc", fakeSafety{leads: recovery.Leads{Recovered: noon}}, httpx.Visitor{}, `value="freeze"`},
 			{"stopped", "/safety/stopped", fakeSafety{}, httpx.Visitor{}, `href="/login"`},
 			{"stopped, frozen", "/safety/stopped/frozen", fakeSafety{}, httpx.Visitor{}, `href="/login"`},
 			{"alarm", "/safety/alarm", fakeSafety{open: true, alarm: anAlarm}, vera, `action="/safety/disown"`},
@@ -230,6 +235,19 @@ func TestNoticeLink(t *testing.T) {
 	f := &fakeSafety{linkErr: fault.New(fault.Refused, "fault.recovery.link_expired", nil)}
 	if w := newSafetySite(t, f, httpx.Visitor{}).ask("/safety/not-me/abc", "", nil); w.Code != http.StatusForbidden {
 		t.Errorf("an old link: %d", w.Code)
+	}
+	// Whoever was robbed a moment ago is not offered to stop what is over, and whoever froze reads that it is done.
+	f = &fakeSafety{leads: recovery.Leads{Recovered: noon}}
+	s := newSafetySite(t, f, httpx.Visitor{})
+	if page := s.ask("/safety/not-me/abc", "", nil).Body.String(); strings.Contains(page, `value="stop"`) {
+		t.Error("after a completed recovery the page offers to stop it")
+	}
+	if w := s.ask("/safety/not-me/abc", "", url.Values{"do": {"stop"}}); w.Header().Get("Location") != pathFroze {
+		t.Errorf("a stop after a completed recovery leads to %q", w.Header().Get("Location"))
+	}
+	f = &fakeSafety{leads: recovery.Leads{Frozen: true}}
+	if w := newSafetySite(t, f, httpx.Visitor{}).ask("/safety/not-me/abc", "", nil); w.Header().Get("Location") != pathFroze {
+		t.Errorf("the link of a frozen account leads to %q", w.Header().Get("Location"))
 	}
 	for do, to := range map[string]string{"stop": pathStopped, "freeze": pathFroze} {
 		f := &fakeSafety{}

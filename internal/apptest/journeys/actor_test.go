@@ -109,7 +109,7 @@ func (s *stage) enter(name string, who account.Account) *actor {
 // inspected remembers which pages were checked in this process: one check a page, state and language.
 var inspected sync.Map
 
-var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z2-7]{26}|\?.*$`)
+var ids = regexp.MustCompile(`/not-me/.+$|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z2-7]{26}|\?.*$`)
 
 // inspects names the page and its state, for inspected.
 func (a *actor) inspects() string {

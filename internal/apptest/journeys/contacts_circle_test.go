@@ -166,34 +166,3 @@ func TestTwoWhoGuardEachOther(t *testing.T) {
 		}
 	})
 }
-
-// The two rehearse: the same pages and the same steps as in earnest, marked as a rehearsal on every one, and nothing changes.
-func TestRehearsal(t *testing.T) {
-	twice(t, func(s *stage) {
-		s.linked()
-		vera, alexey := s.enter("vera", s.Vera), s.enter("alexey", s.Alexey)
-		vera.signIn(apptest.Password)
-		vera.Go(contactsHome)
-		vera.Press(`main a[href$="/rehearsal"]`)
-		vera.See(s.T("contacts.rehearsal.mark"), s.T("contacts.rehearsal.lead"))
-		vera.submit()
-		vera.See(s.T("contacts.rehearsal.mark"), s.T("contacts.rehearsal.tell"))
-		vera.look("a rehearsal waits")
-		s.told(notify.ApprovalAsked, 1, reach(s.Alexey)...)
-		alexey.signIn(apptest.Password)
-		alexey.openRequest()
-		alexey.See(s.T("approvals.rehearsal"))
-		alexey.look("a rehearsal")
-		alexey.approve(vera.match())
-		alexey.See(s.T("approvals.result.rehearsal"))
-		alexey.look("a rehearsal")
-		vera.Go(contactsHome + "/rehearsal")
-		vera.See(s.T("contacts.rehearsal.start"))
-		if done := s.one(`SELECT state FROM guarded_actions WHERE account_id = $1`, s.Vera.ID); done != "done" {
-			t.Errorf("the rehearsal is %s", done)
-		}
-		again := s.enter("again", s.Vera)
-		again.signIn(apptest.Password) // the password is the same
-		again.At("/settings/account")
-	})
-}

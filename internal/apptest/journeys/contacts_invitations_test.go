@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"doverie/internal/account"
 	"doverie/internal/apptest"
 	"doverie/internal/i18n"
 	"doverie/internal/notify"
@@ -15,14 +14,6 @@ const (
 	contactsHome = "/settings/safety/trusted-contacts"
 	askedPhone   = "8 (913) 987-65-43" // Alexey's, as Vera types it
 )
-
-// reach is where messages find somebody: his phone, and his mailbox if he has one.
-func reach(who account.Account) []string {
-	if who.Email == "" {
-		return []string{who.Phone}
-	}
-	return []string{who.Phone, who.Email}
-}
 
 // link is where the newest invitation or link of Vera stands.
 func (s *stage) link() (id, state string) {

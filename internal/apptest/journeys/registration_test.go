@@ -41,16 +41,6 @@ func another(right string) string {
 	return "000000"
 }
 
-// told fails unless each address got so many messages of the kind.
-func (s *stage) told(kind notify.Kind, want int, addresses ...string) {
-	s.t.Helper()
-	for _, address := range addresses {
-		if got := s.Count(address, kind); got != want {
-			s.t.Errorf("%d of %s came to %s, want %d", got, kind, address, want)
-		}
-	}
-}
-
 // TestRegistrationToTheFirstContact: Nina has a phone and nothing else. She registers, adds her document, shows her passport,
 // and appoints Alexey. Whatever she gets wrong on the way is said plainly, and she types nothing twice.
 func TestRegistrationToTheFirstContact(t *testing.T) {

@@ -184,6 +184,11 @@ func TestTheLettersStory(t *testing.T) {
 		}
 		w.refused(w.recovery.Complete(ctx, person, browser, "again"), "fault.recovery.state_completed")
 		w.refused(w.decisions.Reject(ctx, person, alexey.ID, approval, trust.ReasonFraud), "fault.approval.over")
+		// Was the contact deceived? Until the hold is over he may still freeze, as his own notice says.
+		w.must(w.protect.FreezeForPrincipal(ctx, person, alexey.ID, approval))
+		w.must(w.protect.ThawInPerson(ctx, person, vera.ID))
+		w.Clock.Advance(w.p.Hold)
+		w.refused(w.protect.FreezeForPrincipal(ctx, person, alexey.ID, approval), "fault.freeze.not_offered")
 		w.auditClean()
 	})
 }

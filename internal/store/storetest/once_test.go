@@ -250,7 +250,8 @@ func onceStopLink(t *testing.T, _ *storetest.People, w *world) once {
 	s := w.scene(0)
 	signed := recovery.NotMeLink(w.Keys, s.vera.ID, w.Clock.Now(), w.p)[len(recovery.NotMePath):]
 	return once{func(int) error {
-		return w.stops().StopByLink(t.Context(), person, signed, true)
+		_, err := w.stops().StopByLink(t.Context(), person, signed, true)
+		return err
 	}, w.events("recovery.disowned"), true}
 }
 
