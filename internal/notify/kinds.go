@@ -42,7 +42,6 @@ const (
 	SignInAsked       Kind = "sign_in.asked"   // a sign-in from a new device waits for the contacts
 	SignInRefused     Kind = "sign_in.refused" // and no contact can approve it
 	SessionsEnded     Kind = "session.ended_everywhere"
-	HoldEnded         Kind = "hold.ended"
 )
 
 // Notices about what a service desk does.
@@ -205,16 +204,15 @@ var registry = map[Kind]Spec{
 	SignInAsked:       own(mustStop).opening("/settings/safety/sessions"),
 	SignInRefused:     own(mayStop),
 	SessionsEnded:     own(mayStop),
-	HoldEnded:         own(neverStops).optional(),
 
 	DeskCaseOpened:   own(mayStop),
 	NameCorrected:    own(mayStop),
 	RecoveryUnlocked: own(mayStop),
 
 	TrustInvited:        about(principal, "until").withButton("invitation"),
-	TrustAccepted:       about(contact).maybeStops().aboutRequest().twoSided(),
+	TrustAccepted:       about(contact).maybeStops().aboutRequest(),
 	TrustDeclined:       about(contact),
-	TrustExpired:        about(contact).twoSided(),
+	TrustExpired:        about(contact),
 	TrustLeaving:        about(contact, "until").twoSided(),
 	TrustLeavingStopped: about(contact).twoSided(),
 	TrustDoubted:        about(contact).maybeStops().aboutRequest(),
@@ -232,10 +230,10 @@ var registry = map[Kind]Spec{
 	RecoveryApproved:     about(contact).maybeStops().aboutRequest(),
 	RecoveryRejected:     about(contact).maybeStops().aboutRequest(),
 	RecoveryFraud:        about(contact).maybeStops().aboutRequest(),
-	RecoveryExpired:      own(neverStops).twoSided(),
+	RecoveryExpired:      own(neverStops),
 	RecoveryDisowned:     own(neverStops).twoSided(),
 	RecoveryLockedOut:    own(mayStop, "until").aboutRequest(),
-	RecoveryCancelled:    own(mayStop).twoSided(),
+	RecoveryCancelled:    own(mayStop),
 	RecoveryCompleted:    own(mustStop).twoSided(),
 
 	OutreachLetter: {

@@ -55,10 +55,13 @@ func TestRealLettersArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, lang := range i18n.Languages() {
-		for _, kind := range []notify.Kind{notify.PasswordChanged, notify.RecoveryCode, notify.HoldEnded} {
+		for _, kind := range []notify.Kind{notify.PasswordChanged, notify.RecoveryCode, notify.TrustResumed} {
 			args := map[string]string{}
 			if kind == notify.RecoveryCode {
 				args["code"] = "271828"
+			}
+			if kind == notify.TrustResumed {
+				args["first_name"] = "Алексей"
 			}
 			to := strings.ReplaceAll(string(kind), "_", "-") + "." + lang + "@example.org"
 			outcome, err := router.Deliver(t.Context(), notify.Message{
@@ -85,7 +88,7 @@ func checkLetter(t *testing.T, got mailserver.Message, kind notify.Kind, lang, t
 		t.Errorf("%s: From: %v, %v", to, from, err)
 	}
 	unsubscribe := ""
-	if kind == notify.HoldEnded {
+	if kind == notify.TrustResumed {
 		unsubscribe = "<https://doverie.example/settings/messages>"
 	}
 	for header, want := range map[string]string{
