@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"slices"
 
 	"doverie/internal/effect"
@@ -112,6 +113,7 @@ type Spec struct {
 	namesAction bool   // its letter says which guarded action it is about
 	button      string // key of the e-mail button's label
 	page        string // what a push of it leads to, when not what its other facts say
+	contactPage string // the same of the contact's own text; empty: his contacts
 	stop        stopRule
 	question    string // how the stop advice asks: "you" (when empty), "request" or "number"
 }
@@ -173,6 +175,10 @@ func (s Spec) withButton(key string) Spec { s.button = key; return s }
 func (s Spec) aboutRequest() Spec         { s.question = "request"; return s }
 func (s Spec) onAction() Spec             { s.namesAction = true; return s }
 func (s Spec) opening(page string) Spec   { s.page = page; return s }
+func (s Spec) contactOpening(page string) Spec {
+	s.contactPage = page
+	return s
+}
 func (s Spec) also(needs ...string) Spec  { s.Needs = append(s.Needs, needs...); return s }
 
 var registry = map[Kind]Spec{
@@ -231,10 +237,10 @@ var registry = map[Kind]Spec{
 	RecoveryRejected:     about(contact).maybeStops().aboutRequest(),
 	RecoveryFraud:        about(contact).maybeStops().aboutRequest(),
 	RecoveryExpired:      own(neverStops),
-	RecoveryDisowned:     own(neverStops).twoSided(),
+	RecoveryDisowned:     own(neverStops).twoSided().contactOpening("/approvals"),
 	RecoveryLockedOut:    own(mayStop, "until").aboutRequest(),
 	RecoveryCancelled:    own(mayStop),
-	RecoveryCompleted:    own(mustStop).twoSided(),
+	RecoveryCompleted:    own(mustStop).twoSided().contactOpening("/approvals"), // from there he freezes the account
 
 	OutreachLetter: {
 		Channels: only(effect.Email), Needs: []string{"link", "organisation", "sender", "salutation", "number", "date", "subject", "until"}, button: "letter",
@@ -263,7 +269,7 @@ func (s Spec) Allows(channel effect.Channel) bool { return slices.Contains(s.Cha
 // forContact is the spec of the contact's own text: it names the principal, needs only that name, and has no
 // stop code, which is the principal's.
 func (s Spec) forContact() Spec {
-	s.Person, s.stop = principal, neverStops
+	s.Person, s.stop, s.page = principal, neverStops, cmp.Or(s.contactPage, "/settings/safety/trusted-contacts")
 	needs := []string{"first_name"}
 	if slices.Contains(s.Needs, "until") {
 		needs = append(needs, "until")

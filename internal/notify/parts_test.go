@@ -226,3 +226,27 @@ func TestRenderRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A push about somebody else's account must not lead its contact to pages about his own.
+func TestAPushLeadsEachSideToItsOwnPage(t *testing.T) {
+	texts := newTexts(t)
+	for _, c := range []struct {
+		kind Kind
+		role string
+		want string
+	}{
+		{RecoveryCompleted, "", "/safety/alarm"},
+		{RecoveryCompleted, RoleContact, "/approvals"},
+		{RecoveryDisowned, RoleContact, "/approvals"},
+		{TrustLeaving, RoleContact, "/settings/safety/trusted-contacts"},
+		{PhoneChanged, RoleContact, "/settings/safety/trusted-contacts"},
+		{RecoveryAsked, "", "/approvals"},
+	} {
+		text, err := texts.Render(c.kind, effect.Push, "ru", map[string]string{
+			"role": c.role, "first_name": "Вера П.", "at": "2026-11-21T16:05:00Z", "until": "2026-11-24T16:05:00Z", "stop_code": "12345678",
+		})
+		if err != nil || text.Opens != c.want {
+			t.Errorf("%s %s: leads to %q, want %q; %v", c.kind, c.role, text.Opens, c.want, err)
+		}
+	}
+}

@@ -26,7 +26,11 @@ var (
 )
 
 // Text is what a person reads. An SMS has a Body; a push has a Subject (its title) and a Body; an e-mail has all three.
-type Text struct{ Subject, Body, HTML string }
+type Text struct {
+	Subject, Body, HTML string
+
+	Opens string // of a push: the page of the cabinet that it leads to
+}
 
 // Texts renders messages. It is safe for concurrent use.
 type Texts struct {
@@ -84,6 +88,7 @@ func (t *Texts) Render(kind Kind, channel effect.Channel, locale string, args ma
 		text, err = sms(spec, key, p, data)
 	case effect.Push:
 		text = push(spec, key, p, data)
+		text.Opens = spec.Opens()
 	case effect.Email:
 		text, err = t.email(spec, key, p, data)
 	default:

@@ -2,6 +2,7 @@ package webpush
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -137,7 +138,8 @@ func topic(l notify.Letter) string {
 
 func (c *Channel) request(l notify.Letter, to Subscription, ttl time.Duration, now time.Time) (*http.Request, error) {
 	spec, _ := notify.Lookup(l.Kind)
-	note := Note{Title: l.Text.Subject, Body: l.Text.Body, Path: spec.Opens(), Tag: spec.Opens(), Key: topic(l), Lang: l.Locale}
+	page := cmp.Or(l.Text.Opens, spec.Opens())
+	note := Note{Title: l.Text.Subject, Body: l.Text.Body, Path: page, Tag: page, Key: topic(l), Lang: l.Locale}
 	plain, err := json.Marshal(note)
 	if err != nil {
 		return nil, err
