@@ -179,7 +179,7 @@ func (s Spec) contactOpening(page string) Spec {
 	s.contactPage = page
 	return s
 }
-func (s Spec) also(needs ...string) Spec  { s.Needs = append(s.Needs, needs...); return s }
+func (s Spec) also(needs ...string) Spec { s.Needs = append(s.Needs, needs...); return s }
 
 var registry = map[Kind]Spec{
 	RegisterCode:       code("register_phone", effect.SMS),
