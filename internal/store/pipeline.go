@@ -74,7 +74,7 @@ type direct struct {
 }
 
 func (d direct) exec(ctx context.Context, s sent) error {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, s.query)
 	res, err := d.tx.ExecContext(ctx, s.query, s.args...)
 	if err != nil {
 		return err
@@ -100,17 +100,17 @@ func (d direct) flush(ctx context.Context, reads ...read) error {
 }
 
 func (d direct) query(ctx context.Context, query string, args []any) (Rows, error) {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, query)
 	return d.tx.QueryContext(ctx, query, args...)
 }
 
 func (d direct) commit(ctx context.Context) (refused bool, err error) {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, "commit")
 	return false, d.tx.Commit()
 }
 
 func (d direct) rollback(ctx context.Context) error {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, "rollback")
 	return d.tx.Rollback()
 }
 
@@ -162,7 +162,7 @@ func (p *pipeline) send(ctx context.Context, queries ...read) (pgx.BatchResults,
 	}
 	begins, waiting := !p.begun, p.waiting
 	p.begun, p.waiting = true, nil
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, queued(&batch)...)
 	answers := p.conn.SendBatch(ctx, &batch)
 	var err error
 	if begins {
@@ -181,6 +181,15 @@ func (p *pipeline) send(ctx context.Context, queries ...read) (pgx.BatchResults,
 		return nil, err
 	}
 	return answers, nil
+}
+
+// queued are the texts of a batch.
+func queued(batch *pgx.Batch) []string {
+	texts := make([]string, len(batch.QueuedQueries))
+	for i, q := range batch.QueuedQueries {
+		texts[i] = q.SQL
+	}
+	return texts
 }
 
 func (p *pipeline) flush(ctx context.Context, reads ...read) error {
@@ -251,7 +260,7 @@ func (p *pipeline) commit(ctx context.Context) (refused bool, err error) {
 	batch.Queue("commit")
 	begins, waiting := !p.begun, p.waiting
 	p.begun, p.waiting = true, nil
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, queued(&batch)...)
 	answers := p.conn.SendBatch(ctx, &batch)
 	refused, err = p.lastAnswers(answers, begins, waiting)
 	if closed := answers.Close(); err == nil {
@@ -290,7 +299,7 @@ func (p *pipeline) rollback(ctx context.Context) error {
 	if !p.begun {
 		return nil
 	}
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, "rollback")
 	_, err := p.conn.Exec(ctx, "rollback", pgx.QueryExecModeSimpleProtocol)
 	return err
 }

@@ -110,13 +110,13 @@ type pool struct{ s *Store }
 
 func (p pool) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	p.s.countStatement(ctx)
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, query)
 	return p.s.read.QueryContext(ctx, query, args...)
 }
 
 func (p pool) QueryRow(ctx context.Context, query string, args ...any) Row {
 	p.s.countStatement(ctx)
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, query)
 	return p.s.read.QueryRowContext(ctx, query, args...)
 }
 
@@ -272,7 +272,7 @@ func (s *Store) begin(ctx, steady context.Context, conn *sql.Conn) (carrier, err
 		pg, err := raw(conn)
 		return &pipeline{s: s, conn: pg}, err
 	}
-	s.countTrip(ctx)
+	s.countTrip(ctx, "begin")
 	tx, err := conn.BeginTx(steady, nil)
 	return direct{s, tx}, err
 }
@@ -311,7 +311,7 @@ func (s *Store) alone(ctx context.Context, query string, args []any, dest ...any
 	}
 	return s.again(ctx, func() (error, bool) {
 		s.countStatement(ctx)
-		s.countTrip(ctx)
+		s.countTrip(ctx, query)
 		err := s.write.QueryRowContext(ctx, query, args...).Scan(dest...)
 		switch c := classify(err); {
 		case err == nil:
