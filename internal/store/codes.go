@@ -167,14 +167,25 @@ func scanCode(row func(...any) error) (CodeRow, error) {
 // Errors: fault.NotFound "fault.code.unknown" (never sent, used, or dropped); fault.Refused with
 // "fault.code.expired" or "fault.code.spent" (no try left).
 func (s *Store) CountTry(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (CodeRow, error) {
-	var row codeRow
-	err := s.alone(ctx, `UPDATE codes SET tries = tries + 1
-		WHERE purpose = $1 AND bound = $2 AND state = 'live' AND tries < $3 AND expires_at > $4
-		RETURNING `+codeColumns, []any{purpose, bound, maxTries, Micros(now)}, row.targets()...)
-	if errors.Is(err, sql.ErrNoRows) {
+	var code CodeRow
+	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		tx.with(ctx, s.tryRead(ctx, &code, purpose, bound, maxTries, now))
+		return nil
+	})
+	if err == nil && code.ID == "" {
 		return CodeRow{}, s.whyNoTry(ctx, purpose, bound, now)
 	}
-	return row.code(), err
+	return code, err
+}
+
+// tryRead counts the try and reads the code; it stays empty when there is none to try.
+func (s *Store) tryRead(ctx context.Context, code *CodeRow, purpose, bound string, maxTries int, now time.Time) read {
+	return s.counted(ctx, func(row func(...any) error) (err error) {
+		*code, err = scanCode(row)
+		return err
+	}, `UPDATE codes SET tries = tries + 1
+		WHERE purpose = $1 AND bound = $2 AND state = 'live' AND tries < $3 AND expires_at > $4
+		RETURNING `+codeColumns, purpose, bound, maxTries, Micros(now))
 }
 
 // whyNoTry says why a code cannot be tried.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strings"
 	"time"
 
@@ -132,9 +131,12 @@ func (s *Store) CountStepUpTry(ctx context.Context, id string, limit int) (int, 
 }
 
 func (s *Store) countProof(ctx context.Context, limit int, query, id string) (left int, err error) {
-	var tries int
-	err = s.alone(ctx, query, []any{id, limit}, &tries)
-	if errors.Is(err, sql.ErrNoRows) {
+	tries := 0
+	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		tx.with(ctx, s.counted(ctx, func(row func(...any) error) error { return row(&tries) }, query, id, limit))
+		return nil
+	})
+	if err == nil && tries == 0 {
 		return 0, fault.New(fault.NotFound, "fault.code.spent", nil)
 	}
 	return limit - tries, err

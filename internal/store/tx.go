@@ -35,8 +35,9 @@ type Tx struct {
 	s    *Store
 	run  carrier
 	now  time.Time
-	wake bool // a message or a timer was written
-	tell bool // there is something to tell other systems
+	last []read // asked together with the commit
+	wake bool   // a message or a timer was written
+	tell bool   // there is something to tell other systems
 }
 
 type inTxKey struct{}
@@ -101,6 +102,15 @@ func (t *Tx) readAll(ctx context.Context, reads []read) error {
 		t.s.countStatement(ctx)
 	}
 	return t.run.flush(ctx, reads...)
+}
+
+// with asks one more question together with the commit: on PostgreSQL in its round trip. A statement that writes and
+// answers may be one. When the transaction is run again, so is the reading of the answer.
+func (t *Tx) with(ctx context.Context, questions ...read) {
+	for range questions {
+		t.s.countStatement(ctx)
+	}
+	t.last = append(t.last, questions...)
 }
 
 // ForUpdate is the suffix of a SELECT whose rows must not change before the commit.
@@ -174,7 +184,33 @@ func (s *Store) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	if ctx.Value(inTxKey{}) != nil {
 		return errNested
 	}
-	return s.again(ctx, func() (error, bool) { return s.once(ctx, do) })
+	return s.again(ctx, func() (error, bool) { return s.once(ctx, nil, do) })
+}
+
+// inTxBehind is InTx behind another transaction, which consists of the given statements and is committed before this one
+// begins: on PostgreSQL both go in one round trip. What went ahead stands whatever becomes of the rest, and is
+// never done twice.
+//
+// Errors: as InTx; ErrUnknownOutcome also when the answer to the first of the two was lost.
+func (s *Store) inTxBehind(ctx context.Context, asks []read, do func(ctx context.Context, tx *Tx) error) error {
+	if ctx.Value(inTxKey{}) != nil {
+		return errNested
+	}
+	for range asks {
+		s.countStatement(ctx)
+	}
+	if !s.d.pipelines {
+		err := s.InTx(ctx, func(_ context.Context, tx *Tx) error {
+			tx.last = asks
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return s.InTx(ctx, do)
+	}
+	first := &ahead{asks: asks}
+	return s.again(ctx, func() (error, bool) { return s.once(ctx, first, do) })
 }
 
 // again repeats work that failed for a passing reason, with growing pauses.
@@ -216,7 +252,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // The transaction is begun in a context that does not end with the request: otherwise a browser
 // that goes away during COMMIT would make the outcome unknown. Every statement still obeys ctx,
 // and ctx is looked at once more before COMMIT.
-func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) error) (err error, passing bool) {
+func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Context, tx *Tx) error) (err error, passing bool) {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		c := classify(err)
@@ -232,7 +268,7 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), txLimit)
 	defer cancel()
 
-	run, err := s.begin(ctx, steady, conn)
+	run, err := s.begin(ctx, steady, conn, first)
 	if err != nil {
 		c := classify(err)
 		broken = c == classNewConn || c == classLost
@@ -245,14 +281,14 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	}
 	refused := err != nil
 	if !refused {
-		refused, err = run.commit(steady)
+		refused, err = run.commit(steady, tx.last...)
 	}
 	switch {
 	case refused:
 		rollback := run.rollback(steady)
 		c := classify(err)
 		broken = c == classNewConn || c == classLost || (rollback != nil && !errors.Is(rollback, sql.ErrTxDone))
-		return err, c == classAgain || c == classNewConn || c == classLost
+		return err, (c == classAgain || c == classNewConn || c == classLost) && !errors.Is(err, ErrUnknownOutcome)
 	case err != nil:
 		return s.commitFailed(err, &broken)
 	}
@@ -267,10 +303,10 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 }
 
 // begin begins a transaction, or on PostgreSQL makes the first statement do it.
-func (s *Store) begin(ctx, steady context.Context, conn *sql.Conn) (carrier, error) {
+func (s *Store) begin(ctx, steady context.Context, conn *sql.Conn, first *ahead) (carrier, error) {
 	if s.d.pipelines {
 		pg, err := raw(conn)
-		return &pipeline{s: s, conn: pg}, err
+		return &pipeline{s: s, conn: pg, ahead: first}, err
 	}
 	s.countTrip(ctx, "begin")
 	tx, err := conn.BeginTx(steady, nil)
@@ -296,37 +332,6 @@ func (s *Store) commitFailed(err error, broken *bool) (error, bool) {
 		return unknownOutcome(err), false
 	}
 	return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: commit: %w", err)), false
-}
-
-// alone runs one statement that answers with one row, in a transaction of its own: on PostgreSQL in one round
-// trip, for which the statement has to be all there is.
-//
-// Errors: sql.ErrNoRows; otherwise as InTx.
-func (s *Store) alone(ctx context.Context, query string, args []any, dest ...any) error {
-	if !s.d.pipelines {
-		return s.InTx(ctx, func(ctx context.Context, tx *Tx) error { return tx.QueryRow(ctx, query, args...).Scan(dest...) })
-	}
-	if ctx.Value(inTxKey{}) != nil {
-		return errNested
-	}
-	return s.again(ctx, func() (error, bool) {
-		s.countStatement(ctx)
-		s.countTrip(ctx, query)
-		err := s.write.QueryRowContext(ctx, query, args...).Scan(dest...)
-		switch c := classify(err); {
-		case err == nil:
-			s.countRows(ctx, 1)
-			s.each(ctx, func(c *Stats) { c.commits.Add(1) })
-			return nil, false
-		case errors.Is(err, sql.ErrNoRows):
-			return err, false
-		case c == classAgain, c == classNewConn && answered(err):
-			return err, true
-		case c == classLost, c == classNewConn:
-			return unknownOutcome(err), false
-		}
-		return err, false
-	})
 }
 
 func ring(bell chan struct{}) {
