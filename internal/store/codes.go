@@ -168,36 +168,44 @@ func scanCode(row func(...any) error) (CodeRow, error) {
 // "fault.code.expired" or "fault.code.spent" (no try left).
 func (s *Store) CountTry(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (CodeRow, error) {
 	var code CodeRow
+	why := fault.New(fault.NotFound, "fault.code.unknown", nil)
 	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		tx.with(ctx, s.tryRead(ctx, &code, purpose, bound, maxTries, now))
+		tx.with(ctx, s.tryReads(ctx, `CAST($2 AS TEXT)`, bound, purpose, maxTries, now, func(c CodeRow, none *fault.Error) { code, why = c, none })...)
 		return nil
 	})
-	if err == nil && code.ID == "" {
-		return CodeRow{}, s.whyNoTry(ctx, purpose, bound, now)
+	if err == nil && why != nil {
+		return CodeRow{}, why
 	}
 	return code, err
 }
 
-// tryRead counts the try and reads the code; it stays empty when there is none to try.
-func (s *Store) tryRead(ctx context.Context, code *CodeRow, purpose, bound string, maxTries int, now time.Time) read {
-	return s.counted(ctx, func(row func(...any) error) (err error) {
-		*code, err = scanCode(row)
-		return err
-	}, `UPDATE codes SET tries = tries + 1
-		WHERE purpose = $1 AND bound = $2 AND state = 'live' AND tries < $3 AND expires_at > $4
-		RETURNING `+codeColumns, purpose, bound, maxTries, Micros(now))
-}
-
-// whyNoTry says why a code cannot be tried.
-func (s *Store) whyNoTry(ctx context.Context, purpose, bound string, now time.Time) error {
-	live, err := s.LiveCode(ctx, purpose, bound)
-	switch {
-	case err != nil:
-		return err
-	case !now.Before(live.ExpiresAt):
-		return fault.New(fault.Refused, "fault.code.expired", nil)
+// tryReads count a try at the live code of the purpose for an object, which bound finds as SQL from $2. take gets the
+// code to compare with, or why there is none to try; it is not called when there is no live code at all.
+func (s *Store) tryReads(
+	ctx context.Context, bound string, object any, purpose string, maxTries int, now time.Time, take func(c CodeRow, why *fault.Error),
+) []read {
+	live := ` WHERE purpose = $1 AND bound = ` + bound + ` AND state = 'live'`
+	counted := false
+	return []read{
+		s.counted(ctx, func(row func(...any) error) error {
+			c, err := scanCode(row)
+			if counted = err == nil; counted {
+				take(c, nil)
+			}
+			return err
+		}, `UPDATE codes SET tries = tries + 1`+live+` AND tries < $3 AND expires_at > $4 RETURNING `+codeColumns, purpose, object, maxTries, Micros(now)),
+		one(func(row func(...any) error) error {
+			c, err := scanCode(row)
+			switch {
+			case err != nil || counted:
+			case !now.Before(c.ExpiresAt):
+				take(CodeRow{}, fault.New(fault.Refused, "fault.code.expired", nil))
+			default:
+				take(CodeRow{}, fault.New(fault.Refused, "fault.code.spent", nil))
+			}
+			return err
+		}, `SELECT `+codeColumns+` FROM codes`+live, purpose, object),
 	}
-	return fault.New(fault.Refused, "fault.code.spent", nil)
 }
 
 // LiveCode returns the newest code of the purpose for the object that is neither used nor dropped;

@@ -51,6 +51,14 @@ type ahead struct {
 	done bool   // committed: it is not done again when the other transaction is
 }
 
+// optional makes a read of at most one row, whose absence leaves to as it is.
+func optional[T any](to *T, scan func(row func(...any) error) (T, error), query string, args ...any) read {
+	return one(func(row func(...any) error) (err error) {
+		*to, err = scan(row)
+		return err
+	}, query, args...)
+}
+
 // sent is a statement whose answer is only how many rows it changed.
 type sent struct {
 	query   string
