@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"doverie/internal/account"
+	"doverie/internal/audit"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/policy"
@@ -44,7 +45,7 @@ func (t *Trust) Decide(ctx context.Context, act effect.Act, around trust.Around,
 	}
 	var try trust.Try
 	decideTx := func(ctx context.Context, tx *Tx) error {
-		c, err := t.circle(ctx, tx, tx.Now(), of, around, lockCircle(tx, of, around.Newcomer))
+		c, err := t.circle(ctx, tx, tx.Now(), of, around, append([]read{lockCircle(tx, of, around.Newcomer)}, tx.nearReads(of, around.Newcomer)...)...)
 		if err != nil {
 			return err
 		}
@@ -59,6 +60,24 @@ func (t *Trust) Decide(ctx context.Context, act effect.Act, around trust.Around,
 		return t.s.InTx(ctx, decideTx)
 	}
 	return t.s.inTxBehind(ctx, t.tryReads(ctx, around, &try), decideTx)
+}
+
+// accounts are those of a circle, as SQL: the principal ($1), the newcomer ($2) and the contacts.
+func (of whose) accounts() string {
+	return `SELECT ` + of.principal + ` UNION ALL SELECT CAST($2 AS TEXT)
+		UNION ALL SELECT contact_id FROM links WHERE principal_id = ` + of.principal + ` AND state IN ('active', 'suspended', 'leaving')`
+}
+
+// nearReads ask, behind the lock, what the end of the decision will need if it needs no more: the addresses of everybody
+// in the circle, and where the event log ends.
+func (t *Tx) nearReads(of whose, newcomer string) []read {
+	t.near, t.peek = map[string]addresses{}, nil
+	reads := []read{intoAddresses(t.near, everyAddress+`a.id IN (`+of.accounts()+`)`, of.id, newcomer)}
+	if t.s.d.pipelines { // elsewhere nothing is saved by it
+		t.peek = new(audit.Head)
+		reads = append(reads, headRead("", t.peek))
+	}
+	return reads
 }
 
 // tryReads count the attempt that goes ahead of a decision.
@@ -93,9 +112,7 @@ func (t *Trust) Look(ctx context.Context, around trust.Around) (c trust.Circle, 
 // its own: what is read after it is what the winner before us has committed. A decision that joins
 // what it locks would read the other tables as they were before it waited.
 func lockCircle(tx *Tx, of whose, newcomer string) read {
-	return read{`SELECT id FROM accounts WHERE id IN (SELECT ` + of.principal + ` UNION ALL SELECT CAST($2 AS TEXT)
-			UNION ALL SELECT contact_id FROM links WHERE principal_id = ` + of.principal + ` AND state IN ('active', 'suspended', 'leaving'))
-		ORDER BY id` + tx.ForUpdate(), []any{of.id, newcomer}, func(rows Rows) error {
+	return read{`SELECT id FROM accounts WHERE id IN (` + of.accounts() + `) ORDER BY id` + tx.ForUpdate(), []any{of.id, newcomer}, func(rows Rows) error {
 		for rows.Next() {
 		}
 		return rows.Err()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"doverie/internal/audit"
 	"doverie/internal/fault"
 )
 
@@ -36,8 +37,13 @@ type Tx struct {
 	run  carrier
 	now  time.Time
 	last []read // asked together with the commit
-	wake bool   // a message or a timer was written
-	tell bool   // there is something to tell other systems
+
+	near   map[string]addresses   // of the people of the circle that is locked; nil: not read
+	peek   *audit.Head            // where the event log ended a moment ago; nil: not read
+	events func(audit.Head) error // writes the events of the transaction behind that head; nil: they are written
+
+	wake bool // a message or a timer was written
+	tell bool // there is something to tell other systems
 }
 
 type inTxKey struct{}
@@ -281,7 +287,7 @@ func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Cont
 	}
 	refused := err != nil
 	if !refused {
-		refused, err = run.commit(steady, tx.last...)
+		refused, err = tx.commit(steady)
 	}
 	switch {
 	case refused:
@@ -300,6 +306,32 @@ func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Cont
 		ring(s.tells)
 	}
 	return nil, false
+}
+
+// commit commits, and before that writes the events that were left for it: behind the end of the log as it was read at
+// the beginning, in one trip and without a lock that anybody would wait for while our answer travels. When somebody
+// else has written events meanwhile, all the rest is there still, in front of a savepoint; the log is locked then, as it
+// always is where something else has to be asked, and nobody can come first a second time.
+func (t *Tx) commit(ctx context.Context) (refused bool, err error) {
+	if t.events == nil {
+		return t.run.commit(ctx, t.last...)
+	}
+	aside := func(query string) error { return t.run.exec(ctx, sent{query: query, changed: func(int64) {}}) }
+	if err = errors.Join(aside("savepoint event_log"), t.events(*t.peek)); err != nil {
+		return true, err
+	}
+	if refused, err = t.run.commit(ctx, t.last...); !errors.Is(err, errHeadMoved) {
+		return refused, err
+	}
+	var head audit.Head
+	err = errors.Join(aside("rollback to savepoint event_log"), readAll(ctx, t, headRead(t.ForUpdate(), &head)))
+	if err == nil {
+		err = t.events(head)
+	}
+	if err != nil {
+		return true, err
+	}
+	return t.run.commit(ctx, t.last...)
 }
 
 // begin begins a transaction, or on PostgreSQL makes the first statement do it.
