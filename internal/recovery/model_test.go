@@ -271,7 +271,7 @@ func (m *model) Begin(_ context.Context, act effect.Act, r recovery.Recovery, br
 }
 
 // WithOwner implements recovery.Attempts.
-func (m *model) WithOwner(_ context.Context, browser, _ []byte) (recovery.Recovery, recovery.Owner, error) {
+func (m *model) WithOwner(_ context.Context, browser []byte) (recovery.Recovery, recovery.Owner, error) {
 	r, err := m.Of(ctx, browser)
 	if h := m.person(r.Account); h != nil {
 		return r, m.owner(h), err
@@ -327,7 +327,7 @@ func (m *model) HashNew(_ context.Context, _ recovery.Owner, password string) (s
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// CountTry, MaySend and PhoneAllows implement trust.Codes.
+// CountTry and MaySend implement trust.Codes.
 func (m *model) CountTry(_ context.Context, purpose, bound string, p policy.Policy) (trust.Try, error) {
 	c := m.live(purpose, bound)
 	if c == nil || c.tries >= p.CodeTries {
@@ -353,16 +353,6 @@ func (m *model) MaySend(_ context.Context, purpose, bound string, p policy.Polic
 		}
 	}
 	return nil
-}
-
-func (m *model) PhoneAllows(_ context.Context, purpose, phone string, p policy.Policy) (bool, error) {
-	sent := 0
-	for _, c := range m.codes {
-		if c.Purpose == purpose && c.Phone == phone && phone != "" && c.issued.After(m.now.Add(-24*time.Hour)) {
-			sent++
-		}
-	}
-	return sent < p.CodesPerPhoneDay, nil
 }
 
 // Allow implements trust.Limiter.

@@ -33,7 +33,8 @@ type Owners interface {
 	// unreadable one is an Invalid fault, the same whoever exists.
 	ByIdentifier(ctx context.Context, typed string) (Owner, error)
 	// Arrive counts a start from the area (Limited when there were too many), and finds as ByIdentifier does, and
-	// whether the browser is the owner's: the same statements whoever is found. device as in Attempts.WithOwner.
+	// whether the browser is the owner's: the same statements whoever is found. device is the hash of the secret of a
+	// remembered browser, or nil.
 	Arrive(ctx context.Context, area, typed string, device []byte) (Owner, error)
 	// SNILS reads a typed SNILS as accounts keep it, for the way by e-mail; empty when it is none.
 	SNILS(typed string) string
@@ -45,9 +46,9 @@ type Owners interface {
 type Attempts interface {
 	// Begin writes a new recovery, its code and its effects: the same statements for a decoy.
 	Begin(ctx context.Context, act effect.Act, r Recovery, browser []byte, effects []effect.Effect) error
-	// WithOwner finds the recovery a browser started, and its owner: the zero Owner of a decoy. device is the hash of the
-	// secret of a remembered browser, or nil. A NotFound fault when there is no such recovery.
-	WithOwner(ctx context.Context, browser, device []byte) (Recovery, Owner, error)
+	// WithOwner finds the recovery a browser started, and its owner: the zero Owner of a decoy. A NotFound fault when there
+	// is no such recovery.
+	WithOwner(ctx context.Context, browser []byte) (Recovery, Owner, error)
 	// OpenOf returns the id of the account's open recovery, or "".
 	OpenOf(ctx context.Context, account string) (string, error)
 }
@@ -79,11 +80,6 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembe
 	if err != nil {
 		return "", err
 	}
-	subject := cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier)))
-	here := s.Limits.Allow(ctx, "recovery_here", subject+" "+act.Area, s.Policy.RecoveryCodesHere, 24*time.Hour)
-	if here != nil && !fault.Is(here, fault.Limited) {
-		return "", here
-	}
 	now := s.Now()
 	channel, _ := reach(owner)
 	r, effs, err := Recovery{}.Apply(now, s.Policy, Started{
@@ -92,21 +88,16 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembe
 	if err != nil {
 		return "", err
 	}
-	sent, err := s.makeCode(ctx, now, r, owner)
+	here := effect.Share{
+		Name: "recovery_here", Subject: cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier))) + " " + act.Area,
+		Most: s.Policy.RecoveryCodesHere, Per: 24 * time.Hour, CountOnly: owner.Known,
+	}
+	sent, err := s.makeCode(now, r, owner, here)
 	if err != nil {
 		return "", err
 	}
-	if here != nil && !owner.Known {
-		sent = mute(sent)
-	}
 	browser = secret.Token()
-	err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
-	if keepsPhoneQuiet(err) {
-		// A contact is at his last step on that phone just now: nothing else is sent there (T04), and
-		// the stranger at the start page must not learn of it.
-		err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, mute(sent)...))
-	}
-	return browser, err
+	return browser, s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
 }
 
 // reach chooses where the account's own codes go: the current phone, else the verified e-mail. to is what
@@ -124,9 +115,11 @@ func reach(o Owner) (channel effect.Channel, to string) {
 // nobody is what a code is counted by that goes to nobody: no phone, and never the same twice.
 func nobody(recoveryID string) string { return "nobody:" + recoveryID }
 
-// makeCode makes the code of the present step. For a decoy, for an owner who cannot be reached, and for a phone
-// that has been sent too many today, it is a code that goes to nobody: the rows are the same, and the applicant is not told.
-func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner Owner) ([]effect.Effect, error) {
+// makeCode makes the code of the present step. For a decoy and for an owner who cannot be reached it is a code that
+// goes to nobody: the rows are the same, and the applicant is not told. So it is, by effect.IssueCode.Quiet, for a phone that
+// has been sent too many today, and while a contact is at his last step on that phone: nothing else is sent there (T04),
+// and the stranger at the start page must not learn of it.
+func (s *Service) makeCode(now time.Time, r Recovery, owner Owner, share effect.Share) ([]effect.Effect, error) {
 	purpose := secret.RecoveryProve
 	if r.State == Approved {
 		purpose = secret.RecoveryFinish
@@ -140,27 +133,16 @@ func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner
 		rules.CodesPerPhoneDay *= 2 // the second half is out of every stranger's reach (T21)
 	}
 	_, reached := reach(owner)
-	to := cmp.Or(reached, nobody(r.ID))
-	allowed, err := s.Codes.PhoneAllows(ctx, string(purpose), to, rules)
-	if err != nil {
-		return nil, err
-	}
 	_, effs, err := r.Apply(now, rules, CodeSent{Code: Code{
-		ID: newID(), Purpose: string(purpose), Code: code, Phone: to, Hash: s.Keys.HashCode(purpose, r.ID, code),
+		ID: newID(), Purpose: string(purpose), Code: code, Phone: cmp.Or(reached, nobody(r.ID)), Hash: s.Keys.HashCode(purpose, r.ID, code), Share: share,
 	}})
-	if !allowed || reached == "" {
+	if reached == "" {
 		effs = mute(effs)
 	}
 	return effs, err
 }
 
-// keepsPhoneQuiet tells whether a code was refused because of what else went to that phone lately.
-func keepsPhoneQuiet(err error) bool {
-	return fault.HasKey(err, "fault.code.other_live") || fault.HasKey(err, "fault.code.too_many")
-}
-
-// mute keeps the rows of a code and sends its message to nobody. Nobody can enter it, not even
-// by luck: codes that were never sent must not give more guesses than those that were (T27).
+// mute keeps the rows of a code and sends its message to nobody. Nobody can enter it, not even by luck.
 func mute(effs []effect.Effect) []effect.Effect {
 	var out []effect.Effect
 	for _, e := range effs {
@@ -169,8 +151,7 @@ func mute(effs []effect.Effect) []effect.Effect {
 			e.To, e.Nobody = "", true
 			out = append(out, e)
 		case effect.IssueCode:
-			e.Phone, e.DayLimit, e.Hash = nobody(e.Bound), 0, secret.HashToken(secret.Token())
-			out = append(out, e)
+			out = append(out, e.Muted(secret.HashToken(secret.Token())))
 		default:
 			out = append(out, e)
 		}
@@ -199,30 +180,23 @@ func deviceHash(remembered string) []byte {
 
 // SendCode sends the code of the present step: the first one again, or the second one. remembered as in Start.
 func (s *Service) SendCode(ctx context.Context, act effect.Act, browser, remembered string) error {
-	r, owner, err := s.Attempts.WithOwner(ctx, secret.HashToken(browser), deviceHash(remembered))
-	if err != nil {
-		return err
-	}
-	if _, ok := purposeNow(r); !ok {
-		return r.conflict()
-	}
-	effs, err := s.makeCode(ctx, s.Now(), r, owner)
-	if err != nil {
-		return err
-	}
-	issue := func(effs []effect.Effect) error {
-		return s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
-			live, ok := c.Subject.(Recovery)
-			if !ok || live.State != r.State || !c.Now.Before(live.ExpiresAt) {
-				return trust.Outcome{}, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
-			}
-			return trust.Outcome{Effects: effs}, nil
-		})
-	}
-	if err = issue(effs); keepsPhoneQuiet(err) {
-		err = issue(mute(effs))
-	}
-	return err
+	around := trust.Around{Browser: secret.HashToken(browser), Device: deviceHash(remembered)}
+	return s.Circles.Decide(ctx, act, around, func(c trust.Circle) (trust.Outcome, error) {
+		live, ok := c.Subject.(Recovery)
+		if !ok {
+			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
+		if _, ok := purposeNow(live); !ok {
+			return trust.Outcome{}, live.conflict()
+		}
+		if !c.Now.Before(live.ExpiresAt) {
+			return trust.Outcome{}, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
+		}
+		effs, err := s.makeCode(c.Now, live, Owner{
+			Account: live.Account, Phone: c.Principal.Phone, PhoneCurrent: c.Principal.PhoneCurrent, Email: c.Email, Known: c.Known,
+		}, effect.Share{})
+		return trust.Outcome{Effects: effs}, err
+	})
 }
 
 // tried is what follows from a typed code of the step. The attempt is counted before it is compared; what the right
@@ -339,7 +313,7 @@ func (s *Service) Verify(ctx context.Context, act effect.Act, browser, typed str
 
 // Complete sets the new password, and with it ends everything that was issued before (I4).
 func (s *Service) Complete(ctx context.Context, act effect.Act, browser, password string) error {
-	r, owner, err := s.Attempts.WithOwner(ctx, secret.HashToken(browser), nil)
+	r, owner, err := s.Attempts.WithOwner(ctx, secret.HashToken(browser))
 	if err != nil {
 		return err
 	}

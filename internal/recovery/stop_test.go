@@ -59,7 +59,7 @@ func (w *stopWorld) Begin(context.Context, effect.Act, recovery.Recovery, []byte
 	return nil
 }
 
-func (w *stopWorld) WithOwner(context.Context, []byte, []byte) (recovery.Recovery, recovery.Owner, error) {
+func (w *stopWorld) WithOwner(context.Context, []byte) (recovery.Recovery, recovery.Owner, error) {
 	return recovery.Recovery{}, recovery.Owner{}, nil
 }
 

@@ -119,6 +119,7 @@ func (t *Trust) circle(ctx context.Context, q Querier, now time.Time, of whose, 
 	}
 	found.links(around.Link, &c)
 	found.pending(around, &c)
+	c.Known = found.device != "" && found.device == c.Principal.Account
 	switch {
 	case around.Principal != "" && !found.principal,
 		around.Link != "" && c.Link.ID == "",
@@ -139,6 +140,7 @@ type gathered struct {
 	recoveries []recovery.Recovery
 	actions    []trust.Action
 	wanted     []string // id of the recovery that the browser started
+	device     string   // account of the remembered browser
 }
 
 // one makes a read of at most one row.
@@ -223,7 +225,7 @@ func pendingReads(of whose, around trust.Around, found *gathered) []read {
 	var reads []read
 	if len(around.Browser) > 0 {
 		own, wanted = `SELECT id FROM recoveries WHERE browser_hash = $2`, around.Browser
-		reads = append(reads, into(&found.wanted, func(row func(...any) error) (id string, err error) { err = row(&id); return id, err },
+		reads = append(reads, deviceRead(&found.device, around.Device), into(&found.wanted, func(row func(...any) error) (id string, err error) { err = row(&id); return id, err },
 			`SELECT id FROM recoveries WHERE browser_hash = $1`, wanted))
 	}
 	return append(reads,

@@ -24,7 +24,7 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 		var err error
 		switch e := e.(type) {
 		case effect.IssueCode:
-			err = issueCode(ctx, tx, now, e, later.early(tx, effects))
+			err = issueCode(ctx, tx, now, e, later, effects)
 		case effect.UseCode:
 			err = useCode(ctx, tx, now, e.ID)
 		case effect.DropCodes:
@@ -117,6 +117,15 @@ func (b *batch) use(tx *Tx, effects []effect.Effect) {
 		}
 	}
 	b.near, b.known = true, known
+}
+
+// mute sends the message of a code to nobody.
+func (b *batch) mute(key string) {
+	for i := range b.sends {
+		if b.sends[i].Key == key {
+			b.sends[i].To, b.sends[i].Nobody = "", true
+		}
+	}
 }
 
 // strangers are the addressees whose addresses are not known yet.

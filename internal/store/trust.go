@@ -143,12 +143,6 @@ func (t *Trust) MaySend(ctx context.Context, purpose, bound string, p policy.Pol
 	return nil
 }
 
-// PhoneAllows implements trust.Codes.
-func (t *Trust) PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error) {
-	sent, busy, err := t.s.codesOn(ctx, phone, purpose, t.s.now())
-	return sent < p.CodesPerPhoneDay && (!busy || !recovers(purpose)), err
-}
-
 // Allow implements trust.Limiter.
 func (t *Trust) Allow(ctx context.Context, name, subject string, burst int, per time.Duration) error {
 	ok, after, err := t.s.Allow(ctx, ratelimit.Key(t.s.keys, name, subject), ratelimit.Limit{Burst: burst, Per: per}, t.s.now())
@@ -200,12 +194,12 @@ func (t *Trust) Begin(ctx context.Context, act effect.Act, r recovery.Recovery, 
 }
 
 // WithOwner implements recovery.Attempts. Nobody, the owner of a decoy, is looked for like anybody.
-func (t *Trust) WithOwner(ctx context.Context, browser, device []byte) (recovery.Recovery, recovery.Owner, error) {
+func (t *Trust) WithOwner(ctx context.Context, browser []byte) (recovery.Recovery, recovery.Owner, error) {
 	var rows []recovery.Recovery
 	var found arrival
 	err := t.s.Read(ctx, func(ctx context.Context, q Querier) error {
 		found = arrival{}
-		return readAll(ctx, q, append(found.reads(`WHERE a.id = (SELECT account_id FROM recoveries WHERE browser_hash = $1)`, browser, device),
+		return readAll(ctx, q, append(found.reads(`WHERE a.id = (SELECT account_id FROM recoveries WHERE browser_hash = $1)`, browser, nil),
 			into(&rows, scanRecovery, `SELECT `+recoveryColumns+` FROM recoveries WHERE browser_hash = $1`, browser))...)
 	})
 	if err == nil && len(rows) == 0 {
@@ -243,8 +237,13 @@ type arrival struct {
 func (f *arrival) reads(where string, key any, device []byte) []read {
 	return []read{
 		optional(&f.account, scanAccount, `SELECT `+accountColumns+accountFrom+where, key),
-		one(func(row func(...any) error) error { return row(&f.device) }, `SELECT account_id FROM devices WHERE token_hash = $1 AND ended_at IS NULL`, device),
+		deviceRead(&f.device, device),
 	}
+}
+
+// deviceRead reads whose a remembered browser is; without one it asks all the same.
+func deviceRead(account *string, tokenHash []byte) read {
+	return one(func(row func(...any) error) error { return row(account) }, `SELECT account_id FROM devices WHERE token_hash = $1 AND ended_at IS NULL`, tokenHash)
 }
 
 func (f *arrival) owner(now time.Time, p policy.Policy) recovery.Owner {

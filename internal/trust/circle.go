@@ -63,6 +63,7 @@ type Circle struct {
 	Subject     Parent // the action of that approval, or the recovery or action asked for; nil when none
 	Newcomer    Newcomer
 	Guards      []Guard // switches somebody touched; only with Around.Guards
+	Known       bool    // Around.Device is a browser that the principal signed in from before
 	Try         Try     // what Around.Try counted; the zero Try: there is no code to try
 }
 
@@ -76,6 +77,7 @@ type Around struct {
 	Browser   []byte // hash of the secret of the browser that started a recovery
 	Newcomer  string // account that answers an invitation; only with Link
 	Guards    bool   // the principal's switches too
+	Device    []byte // hash of the secret of a remembered browser, or nil; only with Browser
 
 	// Try, for Decide, counts an attempt at a code. It is committed before the decision begins, and so before anybody
 	// compares anything: it stands whatever the decision comes to, and is not counted again when the decision is retried.
@@ -136,9 +138,6 @@ type Codes interface {
 	// MaySend refuses with a Limited fault ("After" says how long to wait) when a code of that purpose went to that
 	// object too lately or too often.
 	MaySend(ctx context.Context, purpose, bound string, p policy.Policy) error
-	// PhoneAllows tells whether the phone may be sent one more code of that purpose today. An empty
-	// phone costs the same look.
-	PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error)
 }
 
 // Able counts the guardians who could approve before the deadline.

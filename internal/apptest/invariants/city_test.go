@@ -373,6 +373,6 @@ func (a *actor) told(what string, err error) {
 
 // of finds the recovery of a browser.
 func (c *city) of(browser string) (recovery.Recovery, error) {
-	r, _, err := c.attempts.WithOwner(c.ctx, secret.HashToken(browser), nil)
+	r, _, err := c.attempts.WithOwner(c.ctx, secret.HashToken(browser))
 	return r, err
 }
