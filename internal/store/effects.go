@@ -132,7 +132,7 @@ func (b *batch) mute(key string) {
 func (b *batch) strangers() []string {
 	var unknown []string
 	for _, m := range b.sends {
-		if _, known := b.known[m.To]; !known && !(b.near && m.Nobody) {
+		if _, known := b.known[m.To]; !known && (!b.near || !m.Nobody) {
 			unknown = append(unknown, addressees([]effect.Send{m})...)
 		}
 	}

@@ -25,11 +25,11 @@ type Check struct {
 	Hot   bool   // one key for everybody: it is counted last, so that its row is held for the shortest time
 }
 
-// tooOften is the limit that refused an act.
-type tooOften struct{ limit Check }
+// tooOftenError is the limit that refused an act.
+type tooOftenError struct{ limit Check }
 
 // Error implements error.
-func (tooOften) Error() string { return "store: too often" }
+func (tooOftenError) Error() string { return "store: too often" }
 
 // AllowAll counts one act against several limits, all or none: an act refused by one limit costs
 // nothing of the others. retryAfter is the wait of the limit that refused.
@@ -53,20 +53,20 @@ func (s *Store) allow(ctx context.Context, checks []Check, now time.Time, along 
 		}
 		return bytes.Compare(a.Key, b.Key)
 	})
-	over := tooOften{}
+	over := tooOftenError{}
 	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
 		if len(checks) == 1 { // nothing else has to be undone when it refuses
 			over.limit = checks[0]
 			query, args := countAct(over.limit, now)
 			tx.with(ctx, s.counted(ctx, func(row func(...any) error) error {
 				var tat int64
-				over = tooOften{}
+				over = tooOftenError{}
 				return row(&tat)
 			}, query+` RETURNING tat`, args...))
 		} else {
 			for _, c := range checks {
 				query, args := countAct(c, now)
-				if err := tx.execOneOr(ctx, tooOften{c}, query, args...); err != nil {
+				if err := tx.execOneOr(ctx, tooOftenError{c}, query, args...); err != nil {
 					return err
 				}
 			}
