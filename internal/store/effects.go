@@ -109,9 +109,10 @@ func (b *batch) use(tx *Tx, effects []effect.Effect) {
 			if e.Except != "" {
 				return
 			}
-			without := known[e.Account]
-			without.browsers = nil
-			known[e.Account] = without
+			if without, ok := known[e.Account]; ok {
+				without.browsers = nil
+				known[e.Account] = without
+			}
 		default:
 			return
 		}
