@@ -113,7 +113,7 @@ func (a *App) services(c Config) error {
 	if err := a.pushService(c.Carriers.Push); err != nil {
 		return err
 	}
-	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
+	a.Decisions = &trust.Decisions{Circles: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Sessions.Contacts = a.Protect
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
@@ -123,7 +123,7 @@ func (a *App) services(c Config) error {
 		Circles: circles, Codes: circles, Owners: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, Parse: account.ParsePhone,
 	}
 	a.Recoveries = &recovery.Service{
-		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts, arrivals: circles}, Attempts: circles, Limits: circles,
+		Circles: circles, Owners: owners{accounts: a.Accounts, arrivals: circles}, Attempts: circles, Limits: circles,
 		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
 	}
 	a.Systems = &oidc.Provider{

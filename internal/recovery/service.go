@@ -57,7 +57,6 @@ type Attempts interface {
 // The contact's acts are trust.Decisions.
 type Service struct {
 	Circles  trust.Circles
-	Codes    trust.Codes
 	Owners   Owners
 	Attempts Attempts
 	Limits   trust.Limiter

@@ -14,7 +14,6 @@ import (
 // offers a step that is not its turn, and the machine refuses it if someone asks all the same (T29).
 type Decisions struct {
 	Circles  Circles
-	Codes    Codes
 	Passkeys ApprovalKeys
 	Keys     *secret.Keyring
 	Policy   policy.Policy

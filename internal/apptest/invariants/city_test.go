@@ -97,14 +97,14 @@ func newCity(t *testing.T, db *storetest.DB, lie bend) *city {
 	c.accounts = &account.Service{Store: eyes, Codes: db, Limits: db, Passwords: c.hasher, Keys: db.Keys, Policy: p, Now: db.Clock.Now, Issuer: "Доверие"}
 	c.sessions = &session.Service{Store: eyes, Codes: db, Limits: db, Passwords: c.hasher, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
 	c.links = &trust.Links{Circles: circles, Newcomers: s, Limits: s, Keys: db.Keys, Policy: p, ParseInvited: parseInvited}
-	c.decisions = &trust.Decisions{Circles: circles, Codes: s, Keys: db.Keys, Policy: p}
+	c.decisions = &trust.Decisions{Circles: circles, Keys: db.Keys, Policy: p}
 	c.protect = &trust.Protect{Circles: circles, Keys: db.Keys, Policy: p}
 	var found recovery.Owners = owners{c}
 	if lie.owners != nil {
 		found = lie.owners(found)
 	}
 	c.attempts = seen
-	c.recovery = &recovery.Service{Circles: circles, Codes: s, Owners: found, Attempts: seen, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
+	c.recovery = &recovery.Service{Circles: circles, Owners: found, Attempts: seen, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
 	c.stops = &recovery.Stops{Recoveries: c.recovery, Freezes: c.protect}
 	c.background()
 	c.settle()

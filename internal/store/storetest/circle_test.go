@@ -70,9 +70,9 @@ func newWorld(t *testing.T, db *storetest.DB) *world {
 			ParseInvited: func(name, phone string) (string, string, string, error) {
 				return account.FoldName(name), phone, name + ", " + account.MaskPhone(phone), nil
 			}},
-		decisions: &trust.Decisions{Circles: s, Codes: s, Keys: db.Keys, Policy: p},
+		decisions: &trust.Decisions{Circles: s, Keys: db.Keys, Policy: p},
 		protect:   &trust.Protect{Circles: s, Keys: db.Keys, Policy: p},
-		recovery:  &recovery.Service{Circles: s, Codes: s, Owners: owners{db, s}, Attempts: s, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now},
+		recovery:  &recovery.Service{Circles: s, Owners: owners{db, s}, Attempts: s, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now},
 	}
 }
 
