@@ -88,6 +88,8 @@ type carrier interface {
 	// a guard did not hold or the database said so, and the transaction must still be rolled back.
 	commit(ctx context.Context, last ...read) (refused bool, err error)
 	rollback(ctx context.Context) error
+	// backTo undoes what was done since the savepoint, a failure included.
+	backTo(ctx context.Context, savepoint string) error
 }
 
 // direct is a transaction that runs each statement at once: SQLite, which is no journey away.
@@ -138,6 +140,12 @@ func (d direct) commit(ctx context.Context, last ...read) (refused bool, err err
 func (d direct) rollback(ctx context.Context) error {
 	d.s.countTrip(ctx, "rollback")
 	return d.tx.Rollback()
+}
+
+func (d direct) backTo(ctx context.Context, savepoint string) error {
+	d.s.countTrip(ctx, "rollback to savepoint")
+	_, err := d.tx.ExecContext(ctx, "rollback to savepoint "+savepoint)
+	return err
 }
 
 // pipeline is a transaction of PostgreSQL in few round trips: a statement that only has to hold waits for
@@ -384,6 +392,14 @@ func (p *pipeline) rollback(ctx context.Context) error {
 	}
 	p.s.countTrip(ctx, "rollback")
 	_, err := p.conn.Exec(ctx, "rollback", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// backTo goes alone, and not as a prepared statement: in a transaction that has failed nothing can be prepared, neither it
+// nor what would go with it.
+func (p *pipeline) backTo(ctx context.Context, savepoint string) error {
+	p.s.countTrip(ctx, "rollback to savepoint")
+	_, err := p.conn.Exec(ctx, "rollback to savepoint "+savepoint, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 

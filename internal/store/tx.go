@@ -308,6 +308,9 @@ func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Cont
 	return nil, false
 }
 
+// eventLog is the savepoint in front of a transaction's events.
+const eventLog = "event_log"
+
 // commit commits, and before that writes the events that were left for it: behind the end of the log as it was read at
 // the beginning, in one trip and without a lock that anybody would wait for while our answer travels. When somebody
 // else has written events meanwhile, all the rest is there still, in front of a savepoint; the log is locked then, as it
@@ -316,15 +319,17 @@ func (t *Tx) commit(ctx context.Context) (refused bool, err error) {
 	if t.events == nil {
 		return t.run.commit(ctx, t.last...)
 	}
-	aside := func(query string) error { return t.run.exec(ctx, sent{query: query, changed: func(int64) {}}) }
-	if err = errors.Join(aside("savepoint event_log"), t.events(*t.peek)); err != nil {
+	mark := sent{query: "savepoint " + eventLog, changed: func(int64) {}}
+	if err = errors.Join(t.run.exec(ctx, mark), t.events(*t.peek)); err != nil {
 		return true, err
 	}
 	if refused, err = t.run.commit(ctx, t.last...); !errors.Is(err, errHeadMoved) {
 		return refused, err
 	}
 	var head audit.Head
-	err = errors.Join(aside("rollback to savepoint event_log"), readAll(ctx, t, headRead(t.ForUpdate(), &head)))
+	if err = t.run.backTo(ctx, eventLog); err == nil {
+		err = readAll(ctx, t, headRead(t.ForUpdate(), &head))
+	}
 	if err == nil {
 		err = t.events(head)
 	}

@@ -130,7 +130,8 @@ func TestLogMovesUnderADecision(t *testing.T) {
 	browser, approval := w.asked(vera, alexey)
 	before := w.Count(t, `SELECT COUNT(seq) FROM events`)
 	runs := 0
-	err := store.NewTrust(w.Store, w.p).Decide(t.Context(), person, trust.Around{Browser: secret.HashToken(browser)}, func(c trust.Circle) (trust.Outcome, error) {
+	fresh := storetest.Open(t, w.DSN) // whose connection has never locked the log and could not prepare that now
+	err := store.NewTrust(fresh.Store, w.p).Decide(t.Context(), person, trust.Around{Browser: secret.HashToken(browser)}, func(c trust.Circle) (trust.Outcome, error) {
 		runs++
 		for i := range 2 {
 			w.must(w.Apply(context.WithoutCancel(t.Context()), person, w.Clock.Now().Add(time.Duration(i)), "test", []effect.Effect{
