@@ -155,7 +155,7 @@ func (b *batch) early(tx *Tx, effects []effect.Effect) []read {
 
 // questions asks for addresses and the audit head, once. The head's row is locked from there to the commit, and
 // nothing after it waits for anybody but for the codes of a phone whose slot is held. When the head is all there is to ask,
-// and was read already, nothing is asked: see Tx.commit.
+// and was read already, and nobody else decides anything, nothing is asked: see Tx.commit.
 func (b *batch) questions(tx *Tx, others bool) []read {
 	if b.asked {
 		return nil
@@ -170,7 +170,7 @@ func (b *batch) questions(tx *Tx, others bool) []read {
 	}
 	switch {
 	case len(b.records) == 0:
-	case tx.peek != nil && len(reads) == 0 && !others:
+	case tx.peek != nil && len(reads) == 0 && !others && tx.s.crowd.alone():
 		b.ahead = true
 	default:
 		reads = append(reads, headRead(tx.ForUpdate(), &b.head))

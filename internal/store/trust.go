@@ -75,6 +75,7 @@ func (t *Tx) nearReads(of whose, newcomer string) []read {
 	reads := []read{intoAddresses(t.near, everyAddress+`a.id IN (`+of.accounts()+`)`, of.id, newcomer)}
 	if t.s.d.pipelines { // elsewhere nothing is saved by it
 		t.peek = new(audit.Head)
+		t.s.crowd.deciding.Add(1)
 		reads = append(reads, headRead("", t.peek))
 	}
 	return reads

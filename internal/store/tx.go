@@ -281,6 +281,11 @@ func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Cont
 		return fmt.Errorf("store: begin: %w", err), c != classOther
 	}
 	tx := &Tx{s: s, run: run, now: s.now().UTC().Truncate(time.Microsecond)}
+	defer func() {
+		if tx.peek != nil {
+			s.crowd.deciding.Add(-1)
+		}
+	}()
 	err = do(context.WithValue(ctx, inTxKey{}, true), tx)
 	if err == nil {
 		err = ctx.Err()
@@ -311,9 +316,9 @@ func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Cont
 // eventLog is the savepoint in front of a transaction's events.
 const eventLog = "event_log"
 
-// commit commits, and before that writes the events that were left for it: behind the end of the log as it was read at
-// the beginning, in one trip and without a lock that anybody would wait for while our answer travels. When somebody
-// else has written events meanwhile, all the rest is there still, in front of a savepoint; the log is locked then, as it
+// commit commits, and before that writes the events that were left for it because nobody else seemed to decide anything:
+// behind the end of the log as it was read at the beginning, in one trip and without a lock that anybody would wait for
+// while our answer travels. When somebody else has written events meanwhile, all the rest is there still, in front of a savepoint; the log is locked then, as it
 // always is where something else has to be asked, and nobody can come first a second time.
 func (t *Tx) commit(ctx context.Context) (refused bool, err error) {
 	if t.events == nil {
@@ -327,6 +332,7 @@ func (t *Tx) commit(ctx context.Context) (refused bool, err error) {
 		return refused, err
 	}
 	var head audit.Head
+	t.s.crowd.wary.Store(waryFor)
 	if err = t.run.backTo(ctx, eventLog); err == nil {
 		err = readAll(ctx, t, headRead(t.ForUpdate(), &head))
 	}
