@@ -216,7 +216,7 @@ func (s *Store) CountTry(ctx context.Context, purpose, bound string, maxTries in
 func (s *Store) tryReads(
 	ctx context.Context, bound string, object any, purpose string, maxTries int, now time.Time, take func(c CodeRow, why *fault.Error),
 ) []read {
-	live := ` WHERE purpose = $1 AND bound = ` + bound + ` AND state = 'live'`
+	live := `purpose = $1 AND bound = ` + bound + ` AND state = 'live'`
 	counted := false
 	return []read{
 		s.counted(ctx, func(row func(...any) error) error {
@@ -225,7 +225,7 @@ func (s *Store) tryReads(
 				take(c, nil)
 			}
 			return err
-		}, `UPDATE codes SET tries = tries + 1`+live+` AND tries < $3 AND expires_at > $4 RETURNING `+codeColumns, purpose, object, maxTries, Micros(now)),
+		}, `UPDATE codes SET tries = tries + 1 WHERE `+live+` AND tries < $3 AND expires_at > $4 RETURNING `+codeColumns, purpose, object, maxTries, Micros(now)),
 		one(func(row func(...any) error) error {
 			c, err := scanCode(row)
 			switch {
@@ -236,7 +236,7 @@ func (s *Store) tryReads(
 				take(CodeRow{}, fault.New(fault.Refused, "fault.code.spent", nil))
 			}
 			return err
-		}, `SELECT `+codeColumns+` FROM codes`+live, purpose, object),
+		}, `SELECT `+codeColumns+` FROM codes WHERE `+live, purpose, object),
 	}
 }
 
