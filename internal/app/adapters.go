@@ -47,11 +47,12 @@ func (o owners) ByIdentifier(ctx context.Context, typed string) (recovery.Owner,
 
 // Arrive implements recovery.Owners.
 func (o owners) Arrive(ctx context.Context, area, typed string, device []byte) (recovery.Owner, error) {
-	id, wrong := account.ParseIdentifier(typed)
-	if wrong != "" {
-		return recovery.Owner{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
+	id, wrong := account.ParseIdentifier(typed) // an unreadable one names nobody, and is counted like any other
+	owner, err := o.arrivals.Arrive(ctx, area, id, device)
+	if err == nil && wrong != "" {
+		err = fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
 	}
-	return o.arrivals.Arrive(ctx, area, id, device)
+	return owner, err
 }
 
 // SNILS implements recovery.Owners.
