@@ -88,6 +88,7 @@ type Account struct {
 	FactorChangedAt    time.Time // second factor
 	TOTP               TOTP
 	Passkeys           int  // live ones; package session has them
+	Recovering         bool // somebody has an open recovery of it
 	AsksSignIn         bool // the contacts are asked about a sign-in from a new device, and there are contacts
 
 	RecoveredAt         time.Time

@@ -19,12 +19,12 @@ import (
 // owners lets a recovery find accounts by what an applicant typed.
 type owners struct {
 	accounts *account.Service
-	devices  devices
+	arrivals arrivals
 }
 
-// devices finds remembered browsers; session.Store has it.
-type devices interface {
-	Device(ctx context.Context, tokenHash []byte) (session.Device, error)
+// arrivals finds whoever starts a recovery; store.Trust has it.
+type arrivals interface {
+	Arrive(ctx context.Context, area string, id account.Identifier, device []byte) (recovery.Owner, error)
 }
 
 var _ recovery.Owners = owners{}
@@ -42,56 +42,32 @@ func (o owners) ByIdentifier(ctx context.Context, typed string) (recovery.Owner,
 	if err != nil {
 		return recovery.Owner{}, err
 	}
-	return o.owner(a), nil
+	return recovery.Owner{Account: a.ID}, nil
 }
 
-// ByID implements recovery.Owners.
-func (o owners) ByID(ctx context.Context, id string) (recovery.Owner, error) {
-	a, err := o.accounts.Store.Account(ctx, id)
-	if err != nil {
-		return recovery.Owner{}, err
+// Arrive implements recovery.Owners.
+func (o owners) Arrive(ctx context.Context, area, typed string, device []byte) (recovery.Owner, error) {
+	id, wrong := account.ParseIdentifier(typed) // an unreadable one names nobody, and is counted like any other
+	owner, err := o.arrivals.Arrive(ctx, area, id, device)
+	if err == nil && wrong != "" {
+		err = fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
 	}
-	return o.owner(a), nil
+	return owner, err
 }
 
-func (o owners) owner(a account.Account) recovery.Owner {
-	owner := recovery.Owner{Account: a.ID, Phone: a.Phone, PhoneCurrent: a.PhoneCurrent(o.accounts.Now(), o.accounts.Policy)}
-	if a.EmailVerified() {
-		owner.Email = a.Email
-	}
-	return owner
-}
-
-// SameSNILS implements recovery.Owners. What cannot be read as a SNILS is simply not the same.
-func (o owners) SameSNILS(ctx context.Context, id, typed string) (bool, error) {
-	a, err := o.accounts.Store.Account(ctx, id)
-	if err != nil {
-		return false, err
-	}
+// SNILS implements recovery.Owners.
+func (owners) SNILS(typed string) string {
 	digits, wrong := account.ParseSNILS(typed)
-	return wrong == "" && a.SNILS != "" && digits == a.SNILS, nil
-}
-
-// Remembers implements recovery.Owners.
-func (o owners) Remembers(ctx context.Context, id, token string) (bool, error) {
-	if token == "" {
-		return false, nil
+	if wrong != "" {
+		return ""
 	}
-	d, err := o.devices.Device(ctx, secret.HashToken(token))
-	if fault.Is(err, fault.NotFound) {
-		return false, nil
-	}
-	return err == nil && id != "" && d.Account == id, err
+	return digits
 }
 
 // HashNew implements recovery.Owners.
-func (o owners) HashNew(ctx context.Context, id, password string) (string, error) {
-	a, err := o.accounts.Store.Account(ctx, id)
-	if err != nil {
-		return "", err
-	}
+func (o owners) HashNew(ctx context.Context, of recovery.Owner, password string) (string, error) {
 	p := o.accounts.Policy
-	if key := secret.CheckPassword(password, p.PasswordMin, p.PasswordMax, a.OwnWords()); key != secret.PasswordFine {
+	if key := secret.CheckPassword(password, p.PasswordMin, p.PasswordMax, of.Words); key != secret.PasswordFine {
 		return "", fault.BadFields(fault.Field{Name: "password", Key: key, Args: fault.Args{"Min": p.PasswordMin, "Max": p.PasswordMax}})
 	}
 	hash, err := o.accounts.Passwords.Hash(ctx, password)
@@ -139,6 +115,7 @@ func (c citizens) Visitor(ctx context.Context, token string) (httpx.Visitor, err
 	}
 	v := httpx.Visitor{
 		Account: auth.Account.ID, Session: auth.Session.ID, Name: auth.Account.InitialName(), Secret: token,
+		Alarm:     auth.Account.Recovering,
 		SteppedUp: auth.SteppedUp(c.sessions.Now(), c.policy), Fresh: auth.Fresh(c.sessions.Now(), c.policy),
 	}
 	switch auth.Gate {

@@ -117,7 +117,7 @@ func (a *App) services(c Config) error {
 	if err := a.pushService(c.Carriers.Push); err != nil {
 		return err
 	}
-	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
+	a.Decisions = &trust.Decisions{Circles: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
 	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Sessions.Contacts = a.Protect
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
@@ -127,7 +127,7 @@ func (a *App) services(c Config) error {
 		Circles: circles, Codes: circles, Owners: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, Parse: account.ParsePhone,
 	}
 	a.Recoveries = &recovery.Service{
-		Circles: circles, Codes: circles, Owners: owners{accounts: a.Accounts, devices: a.Store}, Attempts: circles, Limits: circles,
+		Circles: circles, Owners: owners{accounts: a.Accounts, arrivals: circles}, Attempts: circles, Limits: circles,
 		Keys: c.Keys, Policy: c.Policy, Now: c.Now,
 	}
 	a.Systems = &oidc.Provider{
@@ -246,7 +246,7 @@ func (a *App) mount(c Config) error {
 		Cookie: sessionCookie, SignIn: web.SignInPath, StepUp: web.StepUpPath, Look: citizens{sessions: a.Sessions, policy: c.Policy},
 	})
 	mux, views := http.NewServeMux(), store.NewTrust(a.Store, c.Policy)
-	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Protect, a.Recoveries, c.Policy, c.Now)
+	signIn := web.NewSignIn(a.Kit, a.Sessions, a.Protect, c.Policy, c.Now)
 	stepUp := web.NewStepUp(a.Kit, a.Sessions, c.Policy, c.Now)
 	security := web.NewSecurity(a.Kit, a.Accounts, a.Sessions, views, a.Protect, c.Policy, c.Now)
 	landing := web.NewLanding(a.Kit, c.Policy, c.BaseURL.String(), a.Campaigns, a.Campaigns.Source, c.Log)

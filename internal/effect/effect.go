@@ -91,6 +91,26 @@ type IssueCode struct {
 	ExpiresAt time.Time
 	Pause     time.Duration // least time since the last code of this purpose for this object, exact under a race ("fault.code.too_soon"); 0: none
 	DayLimit  int           // codes of this purpose this phone may get in 24 h, exact under a race ("fault.code.too_many"); 0: not counted
+
+	// Quiet: another code that lives on the phone, the day's limit and the share refuse nobody. The same rows are written,
+	// but as of Muted, and the Send whose Key is ID goes to nobody. Strangers must not see the difference.
+	Quiet bool
+	Share Share // only with Quiet
+}
+
+// Share bounds how many quiet codes one asker gets of what everybody together may have. The zero Share bounds nothing.
+type Share struct {
+	Name, Subject string // of the limit that is counted
+	Most          int
+	Per           time.Duration
+	CountOnly     bool // it is counted, and mutes nothing
+}
+
+// Muted is the code in all that the database sees of it, and good for nothing: it is counted for no phone, and hash is
+// of something that nobody knows. Codes that were never sent must not give more guesses than those that were (T27).
+func (c IssueCode) Muted(hash []byte) IssueCode {
+	c.Phone, c.DayLimit, c.Hash = "nobody:"+c.Bound, 0, hash
+	return c
 }
 
 // UseCode burns a live code: exactly one row, or the whole commit is refused (fault key "fault.code.used").

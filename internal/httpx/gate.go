@@ -15,6 +15,7 @@ type Visitor struct {
 	Office    string // set only for an operator
 	SteppedUp bool   // password and second factor were proved again within the policy's step_up_ttl
 	Fresh     bool   // SteppedUp, or signed in within that time
+	Alarm     bool   // somebody is recovering this account
 	OnlyPath  string // when set: the only page open to this session (frozen, must change the password)
 	Secret    string // the cookie's value, for services that end or renew the session
 }

@@ -106,6 +106,7 @@ type Code struct {
 	ID, Purpose, Code string
 	Hash              []byte
 	Phone             string // where it goes, or what else its number a day is counted by
+	Share             effect.Share
 }
 
 // The events.
@@ -265,7 +266,7 @@ func (r Recovery) sendCode(now time.Time, p policy.Policy, c Code) (Recovery, []
 	return r, []effect.Effect{
 		effect.IssueCode{
 			ID: c.ID, Purpose: c.Purpose, Bound: r.ID, Account: r.Account, Phone: c.Phone, Hash: c.Hash, ExpiresAt: until,
-			Pause: p.CodeResend, DayLimit: p.CodesPerPhoneDay,
+			Pause: p.CodeResend, DayLimit: p.CodesPerPhoneDay, Quiet: true, Share: c.Share,
 		},
 		effect.Send{
 			Kind: kind, To: r.Account, Nobody: r.Account == "", Via: []effect.Channel{r.Channel}, NotAfter: until, Key: c.ID,

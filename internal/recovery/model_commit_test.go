@@ -25,6 +25,7 @@ func (m *model) commit(act effect.Act, out trust.Outcome, browser []byte) error 
 	if err := m.refuse(out); err != nil {
 		return err
 	}
+	out.Effects = m.quiet(out.Effects)
 	done := commit{act: act, effects: out.Effects}
 	for _, l := range out.Links {
 		done.rows = append(done.rows, change{"link:" + l.ID, put(&m.links, l, func(x trust.Link) string { return x.ID }), l})
@@ -52,6 +53,38 @@ func (m *model) commit(act effect.Act, out trust.Outcome, browser []byte) error 
 		m.do(e)
 	}
 	return nil
+}
+
+// quiet mutes the quiet codes that a rule of the phone, or their share, would have refused.
+func (m *model) quiet(effects []effect.Effect) []effect.Effect {
+	effects = slices.Clone(effects)
+	for i, e := range effects {
+		c, ok := e.(effect.IssueCode)
+		if !ok || !c.Quiet {
+			continue
+		}
+		within := c.Share.Most == 0 || m.Allow(ctx, c.Share.Name, c.Share.Subject, c.Share.Most, c.Share.Per) == nil
+		if m.otherLive(c) || c.DayLimit > 0 && m.sentTo(c) >= c.DayLimit || !within && !c.Share.CountOnly {
+			effects[i] = c.Muted(secret.HashToken(secret.Token()))
+			for j, e := range effects {
+				if s, ok := e.(effect.Send); ok && s.Key == c.ID {
+					s.To, s.Nobody = "", true
+					effects[j] = s
+				}
+			}
+		}
+	}
+	return effects
+}
+
+// sentTo counts the codes of the same purpose that the phone got lately.
+func (m *model) sentTo(e effect.IssueCode) (n int) {
+	for _, c := range m.codes {
+		if c.Purpose == e.Purpose && c.Phone == e.Phone && c.issued.After(m.now.Add(-24*time.Hour)) {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *model) linkAt(id string) int {
@@ -111,7 +144,7 @@ func (m *model) refuse(out trust.Outcome) error {
 	for _, e := range out.Effects {
 		switch e := e.(type) {
 		case effect.IssueCode:
-			if e.Phone != "" && m.otherLive(e) {
+			if e.Phone != "" && !e.Quiet && m.otherLive(e) {
 				return fault.New(fault.Refused, "fault.code.other_live", nil)
 			}
 			if e.Pause > 0 {
@@ -119,7 +152,7 @@ func (m *model) refuse(out trust.Outcome) error {
 					return err
 				}
 			}
-			if ok, _ := m.PhoneAllows(ctx, e.Purpose, e.Phone, m.p); !ok && e.DayLimit > 0 {
+			if e.DayLimit > 0 && !e.Quiet && m.sentTo(e) >= e.DayLimit {
 				return fault.New(fault.Limited, "fault.code.too_many", nil)
 			}
 		case effect.UseCode:

@@ -143,7 +143,7 @@ func (m *model) circle(around trust.Around) (trust.Circle, error) {
 		}
 	}
 	for _, r := range m.recoveries {
-		if r.ID == wanted {
+		if r.ID == wanted || len(around.Browser) > 0 && bytes.Equal(r.browser, around.Browser) {
 			principal, c.Subject, found = r.Account, r.Recovery, true
 		}
 	}
@@ -227,7 +227,12 @@ func (m *model) Look(_ context.Context, around trust.Around) (trust.Circle, erro
 // Decide implements trust.Circles. Each decision is asked twice, the first time for nothing, with
 // whatever a racer commits in between: it must be pure.
 func (m *model) Decide(_ context.Context, act effect.Act, around trust.Around, decide func(trust.Circle) (trust.Outcome, error)) error {
+	var try trust.Try
+	if t := around.Try; t != nil { // counted once, however often the decision is asked
+		try = m.attempt(around)
+	}
 	if c, err := m.circle(around); err == nil {
+		c.Try = try
 		_, _ = decide(c) // its answer was overtaken by an engine's retry
 	}
 	if racer := m.between; racer != nil {
@@ -238,6 +243,7 @@ func (m *model) Decide(_ context.Context, act effect.Act, around trust.Around, d
 	if err != nil {
 		return err
 	}
+	c.Try = try
 	out, err := decide(c)
 	if err != nil {
 		return err
@@ -245,12 +251,35 @@ func (m *model) Decide(_ context.Context, act effect.Act, around trust.Around, d
 	return m.commit(act, out, nil)
 }
 
+// attempt counts the attempt that goes ahead of a decision.
+func (m *model) attempt(around trust.Around) trust.Try {
+	bound := around.Try.Bound
+	if bound == "" {
+		r, _ := m.Of(ctx, around.Browser)
+		bound = r.ID
+	}
+	p := m.p
+	p.CodeTries = around.Try.Most
+	try, err := m.CountTry(ctx, around.Try.Purpose, bound, p)
+	try.Why = err
+	return try
+}
+
 // Begin implements recovery.Attempts.
 func (m *model) Begin(_ context.Context, act effect.Act, r recovery.Recovery, browser []byte, effects []effect.Effect) error {
 	return m.commit(act, trust.Outcome{Actions: []trust.Parent{r}, Effects: effects}, browser)
 }
 
-// Of implements recovery.Attempts.
+// WithOwner implements recovery.Attempts.
+func (m *model) WithOwner(_ context.Context, browser []byte) (recovery.Recovery, recovery.Owner, error) {
+	r, err := m.Of(ctx, browser)
+	if h := m.person(r.Account); h != nil {
+		return r, m.owner(h), err
+	}
+	return r, recovery.Owner{}, err
+}
+
+// Of finds the recovery of a browser.
 func (m *model) Of(_ context.Context, browser []byte) (recovery.Recovery, error) {
 	for _, r := range m.recoveries {
 		if bytes.Equal(r.browser, browser) {
@@ -270,7 +299,14 @@ func (m *model) OpenOf(_ context.Context, account string) (string, error) {
 	return "", nil
 }
 
-// ByIdentifier, ByID, SameSNILS and HashNew implement recovery.Owners.
+// Arrive, ByIdentifier, SNILS and HashNew implement recovery.Owners.
+func (m *model) Arrive(_ context.Context, area, typed string, _ []byte) (recovery.Owner, error) {
+	if err := m.Allow(ctx, "recovery_area", area, m.p.RecoveriesPerArea, time.Hour); err != nil {
+		return recovery.Owner{}, err
+	}
+	return m.ByIdentifier(ctx, typed)
+}
+
 func (m *model) ByIdentifier(_ context.Context, typed string) (recovery.Owner, error) {
 	for _, h := range m.people {
 		if typed == h.phone || typed == h.snils || (h.email != "" && typed == h.email) {
@@ -284,25 +320,14 @@ func (m *model) owner(h *person) recovery.Owner {
 	return recovery.Owner{Account: h.id, Phone: h.phone, PhoneCurrent: h.current, Email: h.email}
 }
 
-func (m *model) ByID(_ context.Context, account string) (recovery.Owner, error) {
-	if account == "" {
-		return recovery.Owner{}, fault.New(fault.NotFound, "fault.not_found", nil)
-	}
-	return m.owner(m.person(account)), nil
-}
+func (m *model) SNILS(typed string) string { return typed }
 
-func (m *model) SameSNILS(_ context.Context, account, typed string) (bool, error) {
-	return m.person(account).snils == typed, nil
-}
-
-func (m *model) Remembers(context.Context, string, string) (bool, error) { return false, nil }
-
-func (m *model) HashNew(_ context.Context, _, password string) (string, error) {
+func (m *model) HashNew(_ context.Context, _ recovery.Owner, password string) (string, error) {
 	sum := sha256.Sum256([]byte(password))
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// CountTry, MaySend and PhoneAllows implement trust.Codes.
+// CountTry and MaySend implement trust.Codes.
 func (m *model) CountTry(_ context.Context, purpose, bound string, p policy.Policy) (trust.Try, error) {
 	c := m.live(purpose, bound)
 	if c == nil || c.tries >= p.CodeTries {
@@ -328,16 +353,6 @@ func (m *model) MaySend(_ context.Context, purpose, bound string, p policy.Polic
 		}
 	}
 	return nil
-}
-
-func (m *model) PhoneAllows(_ context.Context, purpose, phone string, p policy.Policy) (bool, error) {
-	sent := 0
-	for _, c := range m.codes {
-		if c.Purpose == purpose && c.Phone == phone && phone != "" && c.issued.After(m.now.Add(-24*time.Hour)) {
-			sent++
-		}
-	}
-	return sent < p.CodesPerPhoneDay, nil
 }
 
 // Allow implements trust.Limiter.

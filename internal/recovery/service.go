@@ -22,7 +22,9 @@ type Owner struct {
 	Account      string
 	Phone        string // E.164
 	PhoneCurrent bool
-	Email        string // verified, or empty
+	Email        string   // verified, or empty
+	Known        bool     // the browser at hand is one that he signed in from before
+	Words        []string // his own, of which no password may be made
 }
 
 // Owners finds accounts by what an applicant typed, and applies the account's own rules to a new password.
@@ -30,23 +32,23 @@ type Owners interface {
 	// ByIdentifier finds by phone, e-mail or SNILS. An unknown one is the zero Owner and no error; an
 	// unreadable one is an Invalid fault, the same whoever exists.
 	ByIdentifier(ctx context.Context, typed string) (Owner, error)
-	// ByID finds the owner of a recovery that runs.
-	ByID(ctx context.Context, account string) (Owner, error)
-	// SameSNILS compares a typed SNILS with the account's, for the way by e-mail.
-	SameSNILS(ctx context.Context, account, typed string) (bool, error)
-	// Remembers tells whether the secret belongs to a browser that the account's owner signed in from before.
-	// An empty secret is nobody's and costs nothing; an empty account costs the same look as any other.
-	Remembers(ctx context.Context, account, secret string) (bool, error)
+	// Arrive counts a start from the area (Limited when there were too many), and finds as ByIdentifier does, and
+	// whether the browser is the owner's: the same statements whoever is found. device is the hash of the secret of a
+	// remembered browser, or nil.
+	Arrive(ctx context.Context, area, typed string, device []byte) (Owner, error)
+	// SNILS reads a typed SNILS as accounts keep it, for the way by e-mail; empty when it is none.
+	SNILS(typed string) string
 	// HashNew checks a new password by the account's rules (an Invalid fault names the field) and hashes it.
-	HashNew(ctx context.Context, account, password string) (hash string, err error)
+	HashNew(ctx context.Context, of Owner, password string) (hash string, err error)
 }
 
 // Attempts stores recoveries under the secret cookie of the browser that started them.
 type Attempts interface {
 	// Begin writes a new recovery, its code and its effects: the same statements for a decoy.
 	Begin(ctx context.Context, act effect.Act, r Recovery, browser []byte, effects []effect.Effect) error
-	// Of finds the recovery a browser started. A NotFound fault when there is none.
-	Of(ctx context.Context, browser []byte) (Recovery, error)
+	// WithOwner finds the recovery a browser started, and its owner: the zero Owner of a decoy. A NotFound fault when there
+	// is no such recovery.
+	WithOwner(ctx context.Context, browser []byte) (Recovery, Owner, error)
 	// OpenOf returns the id of the account's open recovery, or "".
 	OpenOf(ctx context.Context, account string) (string, error)
 }
@@ -55,7 +57,6 @@ type Attempts interface {
 // The contact's acts are trust.Decisions.
 type Service struct {
 	Circles  trust.Circles
-	Codes    trust.Codes
 	Owners   Owners
 	Attempts Attempts
 	Limits   trust.Limiter
@@ -74,21 +75,9 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // area gets only some of the account's codes of the day, and a browser of the owner's own has as many again
 // that no stranger can use up (T21).
 func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembered string) (browser string, err error) {
-	if err := s.Limits.Allow(ctx, "recovery_area", act.Area, s.Policy.RecoveriesPerArea, time.Hour); err != nil {
-		return "", err
-	}
-	owner, err := s.Owners.ByIdentifier(ctx, identifier)
+	owner, err := s.Owners.Arrive(ctx, act.Area, identifier, deviceHash(remembered))
 	if err != nil {
 		return "", err
-	}
-	known, err := s.Owners.Remembers(ctx, owner.Account, remembered)
-	if err != nil {
-		return "", err
-	}
-	subject := cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier)))
-	here := s.Limits.Allow(ctx, "recovery_here", subject+" "+act.Area, s.Policy.RecoveryCodesHere, 24*time.Hour)
-	if here != nil && !fault.Is(here, fault.Limited) {
-		return "", here
 	}
 	now := s.Now()
 	channel, _ := reach(owner)
@@ -98,21 +87,16 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembe
 	if err != nil {
 		return "", err
 	}
-	sent, err := s.makeCode(ctx, now, r, owner, known)
+	here := effect.Share{
+		Name: "recovery_here", Subject: cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier))) + " " + act.Area,
+		Most: s.Policy.RecoveryCodesHere, Per: 24 * time.Hour, CountOnly: owner.Known,
+	}
+	sent, err := s.makeCode(now, r, owner, here)
 	if err != nil {
 		return "", err
 	}
-	if here != nil && !known {
-		sent = mute(sent)
-	}
 	browser = secret.Token()
-	err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
-	if keepsPhoneQuiet(err) {
-		// A contact is at his last step on that phone just now: nothing else is sent there (T04), and
-		// the stranger at the start page must not learn of it.
-		err = s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, mute(sent)...))
-	}
-	return browser, err
+	return browser, s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
 }
 
 // reach chooses where the account's own codes go: the current phone, else the verified e-mail. to is what
@@ -130,9 +114,11 @@ func reach(o Owner) (channel effect.Channel, to string) {
 // nobody is what a code is counted by that goes to nobody: no phone, and never the same twice.
 func nobody(recoveryID string) string { return "nobody:" + recoveryID }
 
-// makeCode makes the code of the present step. For a decoy, for an owner who cannot be reached, and for a phone
-// that has been sent too many today, it is a code that goes to nobody: the rows are the same, and the applicant is not told.
-func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner Owner, known bool) ([]effect.Effect, error) {
+// makeCode makes the code of the present step. For a decoy and for an owner who cannot be reached it is a code that
+// goes to nobody: the rows are the same, and the applicant is not told. So it is, by effect.IssueCode.Quiet, for a phone that
+// has been sent too many today, and while a contact is at his last step on that phone: nothing else is sent there (T04),
+// and the stranger at the start page must not learn of it.
+func (s *Service) makeCode(now time.Time, r Recovery, owner Owner, share effect.Share) ([]effect.Effect, error) {
 	purpose := secret.RecoveryProve
 	if r.State == Approved {
 		purpose = secret.RecoveryFinish
@@ -142,31 +128,20 @@ func (s *Service) makeCode(ctx context.Context, now time.Time, r Recovery, owner
 		return nil, err
 	}
 	rules := s.Policy
-	if known {
+	if owner.Known {
 		rules.CodesPerPhoneDay *= 2 // the second half is out of every stranger's reach (T21)
 	}
 	_, reached := reach(owner)
-	to := cmp.Or(reached, nobody(r.ID))
-	allowed, err := s.Codes.PhoneAllows(ctx, string(purpose), to, rules)
-	if err != nil {
-		return nil, err
-	}
 	_, effs, err := r.Apply(now, rules, CodeSent{Code: Code{
-		ID: newID(), Purpose: string(purpose), Code: code, Phone: to, Hash: s.Keys.HashCode(purpose, r.ID, code),
+		ID: newID(), Purpose: string(purpose), Code: code, Phone: cmp.Or(reached, nobody(r.ID)), Hash: s.Keys.HashCode(purpose, r.ID, code), Share: share,
 	}})
-	if !allowed || reached == "" {
+	if reached == "" {
 		effs = mute(effs)
 	}
 	return effs, err
 }
 
-// keepsPhoneQuiet tells whether a code was refused because of what else went to that phone lately.
-func keepsPhoneQuiet(err error) bool {
-	return fault.HasKey(err, "fault.code.other_live") || fault.HasKey(err, "fault.code.too_many")
-}
-
-// mute keeps the rows of a code and sends its message to nobody. Nobody can enter it, not even
-// by luck: codes that were never sent must not give more guesses than those that were (T27).
+// mute keeps the rows of a code and sends its message to nobody. Nobody can enter it, not even by luck.
 func mute(effs []effect.Effect) []effect.Effect {
 	var out []effect.Effect
 	for _, e := range effs {
@@ -175,8 +150,7 @@ func mute(effs []effect.Effect) []effect.Effect {
 			e.To, e.Nobody = "", true
 			out = append(out, e)
 		case effect.IssueCode:
-			e.Phone, e.DayLimit, e.Hash = nobody(e.Bound), 0, secret.HashToken(secret.Token())
-			out = append(out, e)
+			out = append(out, e.Muted(secret.HashToken(secret.Token())))
 		default:
 			out = append(out, e)
 		}
@@ -195,99 +169,84 @@ func purposeNow(r Recovery) (secret.Purpose, bool) {
 	return "", false
 }
 
+// deviceHash is what a remembered browser is found by; nil: none.
+func deviceHash(remembered string) []byte {
+	if remembered == "" {
+		return nil
+	}
+	return secret.HashToken(remembered)
+}
+
 // SendCode sends the code of the present step: the first one again, or the second one. remembered as in Start.
 func (s *Service) SendCode(ctx context.Context, act effect.Act, browser, remembered string) error {
-	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
-	if err != nil {
-		return err
-	}
-	if _, ok := purposeNow(r); !ok {
-		return r.conflict()
-	}
-	owner, err := s.Owners.ByID(ctx, r.Account)
-	if err != nil && (r.Account != "" || !fault.Is(err, fault.NotFound)) { // nobody is found by the same look
-		return err
-	}
-	known, err := s.Owners.Remembers(ctx, r.Account, remembered)
-	if err != nil {
-		return err
-	}
-	effs, err := s.makeCode(ctx, s.Now(), r, owner, known)
-	if err != nil {
-		return err
-	}
-	issue := func(effs []effect.Effect) error {
-		return s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
-			live, ok := c.Subject.(Recovery)
-			if !ok || live.State != r.State || !c.Now.Before(live.ExpiresAt) {
-				return trust.Outcome{}, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
-			}
-			return trust.Outcome{Effects: effs}, nil
-		})
-	}
-	if err = issue(effs); keepsPhoneQuiet(err) {
-		err = issue(mute(effs))
+	around := trust.Around{Browser: secret.HashToken(browser), Device: deviceHash(remembered)}
+	return s.Circles.Decide(ctx, act, around, func(c trust.Circle) (trust.Outcome, error) {
+		live, ok := c.Subject.(Recovery)
+		if !ok {
+			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
+		if _, ok := purposeNow(live); !ok {
+			return trust.Outcome{}, live.conflict()
+		}
+		if !c.Now.Before(live.ExpiresAt) {
+			return trust.Outcome{}, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
+		}
+		effs, err := s.makeCode(c.Now, live, Owner{
+			Account: live.Account, Phone: c.Principal.Phone, PhoneCurrent: c.Principal.PhoneCurrent, Email: c.Email, Known: c.Known,
+		}, effect.Share{})
+		return trust.Outcome{Effects: effs}, err
+	})
+}
+
+// tried is what follows from a typed code of the step. The attempt is counted before it is compared; what the right
+// code leads to, and the end that the last miss is, is decided in one transaction with the lock on the account.
+func (s *Service) tried(
+	ctx context.Context, act effect.Act, browser string, purpose secret.Purpose, typed string,
+	right func(c trust.Circle, live Recovery, codeID string) (trust.Outcome, error),
+) error {
+	usedUp := false
+	around := trust.Around{Browser: secret.HashToken(browser), Try: &trust.Attempt{Purpose: string(purpose), Most: s.Policy.CodeTries}}
+	err := s.Circles.Decide(ctx, act, around, func(c trust.Circle) (trust.Outcome, error) {
+		usedUp = false
+		live, ok := c.Subject.(Recovery)
+		if !ok {
+			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
+		}
+		now, _ := purposeNow(live)
+		same := s.Keys.SameCode(purpose, live.ID, typed, c.Try.Hash)
+		switch {
+		case now != purpose:
+			return trust.Outcome{}, live.conflict()
+		case c.Try.Missing() != nil:
+			return trust.Outcome{}, c.Try.Missing()
+		case same && live.Account != "": // a decoy's code was never sent: a lucky guess is a miss like any other (I6)
+			return right(c, live, c.Try.CodeID)
+		case c.Try.Left > 0:
+			return trust.Outcome{}, fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": c.Try.Left})
+		}
+		// This recovery ends; the account is not touched, so a stranger locks nobody out (T21).
+		usedUp = true
+		var out trust.Outcome
+		pending, _ := c.PendingOf(live.ID)
+		err := s.end(c, pending, live, CodeMissed{}, "codes", &out)
+		return out, err
+	})
+	if usedUp && (err == nil || fault.Is(err, fault.Conflict)) {
+		return fault.New(fault.Refused, "fault.recovery.codes_used_up", nil)
 	}
 	return err
-}
-
-// tryCode counts an attempt and compares. wrong is true for a miss; ended when it was the last one.
-func (s *Service) tryCode(ctx context.Context, act effect.Act, r Recovery, typed string) (codeID string, err error) {
-	purpose, ok := purposeNow(r)
-	if !ok {
-		return "", r.conflict()
-	}
-	try, err := s.Codes.CountTry(ctx, string(purpose), r.ID, s.Policy)
-	if err != nil {
-		return "", err
-	}
-	if same := s.Keys.SameCode(purpose, r.ID, typed, try.Hash); same && r.Account != "" {
-		return try.CodeID, nil // a decoy's code was never sent: a lucky guess is a miss like any other (I6)
-	}
-	if try.Left > 0 {
-		return "", fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
-	}
-	if err := s.endByCodes(ctx, act, r); err != nil && !fault.Is(err, fault.Conflict) {
-		return "", err
-	}
-	return "", fault.New(fault.Refused, "fault.recovery.codes_used_up", nil)
-}
-
-// endByCodes ends this recovery; the account is not touched, so a stranger locks nobody out (T21).
-func (s *Service) endByCodes(ctx context.Context, act effect.Act, r Recovery) error {
-	return s.change(ctx, act, r.ID, "codes", func(trust.Circle, Recovery) (Event, error) { return CodeMissed{}, nil })
 }
 
 // Prove takes the first code, and the SNILS when the account is reached by e-mail. What follows
 // depends on who guards the account at this moment, read and locked in the same transaction.
 func (s *Service) Prove(ctx context.Context, act effect.Act, browser, typed, snils string) error {
-	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
-	if err != nil {
-		return err
-	}
-	if r.State != Proving {
-		return r.conflict()
-	}
-	codeID, err := s.tryCode(ctx, act, r, typed)
-	if err != nil {
-		return err
-	}
-	same := false
-	if snils != "" {
-		if same, err = s.Owners.SameSNILS(ctx, r.Account, snils); err != nil {
-			return err
-		}
-	}
-	return s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
-		return s.prove(c, codeID, same)
+	digits := s.Owners.SNILS(snils)
+	return s.tried(ctx, act, browser, secret.RecoveryProve, typed, func(c trust.Circle, live Recovery, codeID string) (trust.Outcome, error) {
+		return s.prove(c, live, codeID, digits != "" && digits == c.Principal.SNILS)
 	})
 }
 
-func (s *Service) prove(c trust.Circle, codeID string, sameSNILS bool) (trust.Outcome, error) {
-	live, ok := c.Subject.(Recovery)
-	if !ok {
-		return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
-	}
+func (s *Service) prove(c trust.Circle, live Recovery, codeID string, sameSNILS bool) (trust.Outcome, error) {
 	deadline := c.Now.Add(s.Policy.RecoveryWait)
 	guard := Guard{
 		LockedUntil: c.LockedUntil, Frozen: !c.FrozenAt.IsZero(), Guarding: len(c.Guardians),
@@ -343,30 +302,24 @@ func quietExit(c trust.Circle) bool {
 
 // Verify takes the second code, sent after the contact's approval to the principal's own phone.
 func (s *Service) Verify(ctx context.Context, act effect.Act, browser, typed string) error {
-	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
-	if err != nil {
-		return err
-	}
-	if r.State != Approved {
-		return r.conflict()
-	}
-	codeID, err := s.tryCode(ctx, act, r, typed)
-	if err != nil {
-		return err
-	}
-	return s.change(ctx, act, r.ID, "", func(trust.Circle, Recovery) (Event, error) { return SecondCode{CodeID: codeID}, nil })
+	return s.tried(ctx, act, browser, secret.RecoveryFinish, typed, func(c trust.Circle, live Recovery, codeID string) (trust.Outcome, error) {
+		var out trust.Outcome
+		pending, _ := c.PendingOf(live.ID)
+		err := s.end(c, pending, live, SecondCode{CodeID: codeID}, "", &out)
+		return out, err
+	})
 }
 
 // Complete sets the new password, and with it ends everything that was issued before (I4).
 func (s *Service) Complete(ctx context.Context, act effect.Act, browser, password string) error {
-	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	r, owner, err := s.Attempts.WithOwner(ctx, secret.HashToken(browser))
 	if err != nil {
 		return err
 	}
 	if r.State != Verified {
 		return r.conflict()
 	}
-	hash, err := s.Owners.HashNew(ctx, r.Account, password)
+	hash, err := s.Owners.HashNew(ctx, owner, password)
 	if err != nil {
 		return err
 	}
@@ -425,11 +378,7 @@ func (s *Service) purge(c trust.Circle, out *trust.Outcome) error {
 
 // Cancel is the applicant's own end.
 func (s *Service) Cancel(ctx context.Context, act effect.Act, browser string) error {
-	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
-	if err != nil {
-		return err
-	}
-	return s.change(ctx, act, r.ID, "cancelled", func(trust.Circle, Recovery) (Event, error) {
+	return s.change(ctx, act, trust.Around{Browser: secret.HashToken(browser)}, "cancelled", func(trust.Circle, Recovery) (Event, error) {
 		return GivenUp{Reason: "applicant"}, nil
 	})
 }
@@ -441,7 +390,7 @@ func (s *Service) Disown(ctx context.Context, act effect.Act, account string) er
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, act, id, "disowned", func(c trust.Circle, live Recovery) (Event, error) {
+	return s.change(ctx, act, trust.Around{Recovery: id}, "disowned", func(c trust.Circle, live Recovery) (Event, error) {
 		return DisownedByOwner{Cast: c.Cast(s.Keys.StopCode(account, c.Now))}, nil
 	})
 }
@@ -452,7 +401,7 @@ func (s *Service) WasMe(ctx context.Context, act effect.Act, account string) err
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, act, id, "cancelled", func(trust.Circle, Recovery) (Event, error) {
+	return s.change(ctx, act, trust.Around{Recovery: id}, "cancelled", func(trust.Circle, Recovery) (Event, error) {
 		return GivenUp{Reason: "signed_in"}, nil
 	})
 }
@@ -468,7 +417,7 @@ func (s *Service) openOf(ctx context.Context, account string) (string, error) {
 // Expire is the timer's road: it only ever ends a recovery (I10).
 func (s *Service) Expire(ctx context.Context, id string) error {
 	act := effect.Act{Actor: effect.System}
-	err := s.change(ctx, act, id, "expired", func(c trust.Circle, live Recovery) (Event, error) {
+	err := s.change(ctx, act, trust.Around{Recovery: id}, "expired", func(c trust.Circle, live Recovery) (Event, error) {
 		return Due{Cast: c.Cast(s.Keys.StopCode(c.Principal.Account, c.Now))}, nil
 	})
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
@@ -478,8 +427,8 @@ func (s *Service) Expire(ctx context.Context, id string) error {
 }
 
 // change applies one event to a recovery in one commit; when it ends, its open approvals close.
-func (s *Service) change(ctx context.Context, act effect.Act, id, closing string, event func(trust.Circle, Recovery) (Event, error)) error {
-	return s.Circles.Decide(ctx, act, trust.Around{Recovery: id}, func(c trust.Circle) (trust.Outcome, error) {
+func (s *Service) change(ctx context.Context, act effect.Act, around trust.Around, closing string, event func(trust.Circle, Recovery) (Event, error)) error {
+	return s.Circles.Decide(ctx, act, around, func(c trust.Circle) (trust.Outcome, error) {
 		live, ok := c.Subject.(Recovery)
 		if !ok {
 			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
@@ -489,7 +438,7 @@ func (s *Service) change(ctx context.Context, act effect.Act, id, closing string
 			return trust.Outcome{}, err
 		}
 		var out trust.Outcome
-		pending, _ := c.PendingOf(id)
+		pending, _ := c.PendingOf(live.ID)
 		err = s.end(c, pending, live, e, closing, &out)
 		return out, err
 	})

@@ -40,14 +40,13 @@ func (w *stopWorld) ByIdentifier(_ context.Context, typed string) (recovery.Owne
 	return recovery.Owner{}, nil
 }
 
-func (w *stopWorld) ByID(context.Context, string) (recovery.Owner, error) {
+func (w *stopWorld) Arrive(context.Context, string, string, []byte) (recovery.Owner, error) {
 	return recovery.Owner{}, nil
 }
 
-func (w *stopWorld) SameSNILS(context.Context, string, string) (bool, error) { return false, nil }
-func (w *stopWorld) Remembers(context.Context, string, string) (bool, error) { return false, nil }
+func (w *stopWorld) SNILS(string) string { return "" }
 
-func (w *stopWorld) HashNew(context.Context, string, string) (string, error) { return "", nil }
+func (w *stopWorld) HashNew(context.Context, recovery.Owner, string) (string, error) { return "", nil }
 
 func (w *stopWorld) Allow(_ context.Context, name, subject string, _ int, _ time.Duration) error {
 	w.limits = append(w.limits, name+" "+subject)
@@ -61,8 +60,8 @@ func (w *stopWorld) Begin(context.Context, effect.Act, recovery.Recovery, []byte
 	return nil
 }
 
-func (w *stopWorld) Of(context.Context, []byte) (recovery.Recovery, error) {
-	return recovery.Recovery{}, nil
+func (w *stopWorld) WithOwner(context.Context, []byte) (recovery.Recovery, recovery.Owner, error) {
+	return recovery.Recovery{}, recovery.Owner{}, nil
 }
 
 func (w *stopWorld) OpenOf(_ context.Context, account string) (string, error) {

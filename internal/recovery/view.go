@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"doverie/internal/effect"
+	"doverie/internal/fault"
 	"doverie/internal/secret"
 	"doverie/internal/trust"
 )
@@ -31,9 +32,13 @@ type View struct {
 
 // View returns the recovery that this browser started; a NotFound fault when there is none.
 func (s *Service) View(ctx context.Context, browser string) (View, error) {
-	r, err := s.Attempts.Of(ctx, secret.HashToken(browser))
+	c, err := s.Circles.Look(ctx, trust.Around{Browser: secret.HashToken(browser)})
 	if err != nil {
 		return View{}, err
+	}
+	r, ok := c.Subject.(Recovery)
+	if !ok {
+		return View{}, fault.New(fault.NotFound, "fault.not_found", nil)
 	}
 	v := View{
 		ID: r.ID, Now: s.Now(), State: r.State, Guarded: r.Guarded, Needed: r.Needed,
@@ -44,10 +49,6 @@ func (s *Service) View(ctx context.Context, browser string) (View, error) {
 	}
 	if r.Account == "" || r.State == Proving || !r.Guarded || r.Over() {
 		return v, nil
-	}
-	c, err := s.Circles.Look(ctx, trust.Around{Recovery: r.ID})
-	if err != nil {
-		return View{}, err
 	}
 	v.Match = s.Keys.MatchNumber(r.ID)
 	asked, _ := c.PendingOf(r.ID)

@@ -51,10 +51,10 @@ func newWorld(choose func(int, string) int, bend bends) *world {
 		owners = bend.owners(m)
 	}
 	w.links = &trust.Links{Circles: w.circles, Newcomers: m, Limits: m, Keys: m.keys, Policy: rules, ParseInvited: parseInvited}
-	w.decisions = &trust.Decisions{Circles: w.circles, Codes: m, Keys: m.keys, Policy: rules}
+	w.decisions = &trust.Decisions{Circles: w.circles, Keys: m.keys, Policy: rules}
 	w.protect = &trust.Protect{Circles: w.circles, Keys: m.keys, Policy: rules}
 	w.service = &recovery.Service{
-		Circles: w.circles, Codes: m, Owners: owners, Attempts: m, Limits: m, Keys: m.keys, Policy: rules,
+		Circles: w.circles, Owners: owners, Attempts: m, Limits: m, Keys: m.keys, Policy: rules,
 		Now: func() time.Time { return m.now },
 	}
 	for i, given := range []string{"вера", "алексей", "анна", "пётр", "мария", "иван"} {

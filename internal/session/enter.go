@@ -34,25 +34,28 @@ type Entered struct {
 // "fault.code.expired", "fault.sign_in.failed" after the last try, "fault.sign_in.nobody_able"; Limited; Conflict.
 func (s *Service) Enter(ctx context.Context, act effect.Act, in EnterInput) (Entered, error) {
 	now := s.Now()
-	si, a, err := s.pending(ctx, in.Token, now)
-	if err != nil {
+	try, err := s.Store.TrySignIn(ctx, secret.HashToken(in.Token), s.Policy.CodeTries, now)
+	si, a := try.SignIn, try.Account
+	if err = stillPending(si, a, now, err); err != nil {
 		return Entered{}, err
 	}
-	left, err := s.Store.CountSignInTry(ctx, si.ID, s.Policy.CodeTries)
-	switch {
-	case fault.Is(err, fault.NotFound):
+	if !try.Counted {
 		return Entered{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
-	case err != nil:
-		return Entered{}, err
 	}
 	c := Change{SignInBefore: &si}
-	effects, wrong, err := s.compare(ctx, secret.SignIn, si.ID, si.Method, a, in.Code, now, &c)
+	code := func() (string, []byte, error) {
+		if try.CodeID == "" {
+			return "", nil, fault.New(fault.NotFound, "fault.code.expired", nil)
+		}
+		return try.CodeID, try.Hash, nil
+	}
+	effects, wrong, err := s.compare(secret.SignIn, si.ID, si.Method, a, in.Code, now, code, &c)
 	if err != nil {
 		return Entered{}, err
 	}
 	if wrong != nil {
-		if left > 0 {
-			return Entered{}, withLeft(wrong, left)
+		if try.Left > 0 {
+			return Entered{}, withLeft(wrong, try.Left)
 		}
 		return Entered{}, s.failSignIn(ctx, act, now, si)
 	}
@@ -62,10 +65,11 @@ func (s *Service) Enter(ctx context.Context, act effect.Act, in EnterInput) (Ent
 	return s.open(ctx, act, now, a, opening{change: c, effects: effects, method: si.Method, token: in.Token, deviceToken: in.DeviceToken, remember: in.Remember})
 }
 
-// compare counts and compares one typed code. wrong is what to say when it does not fit; what must
-// be burnt with a fitting one goes into the change and the effects.
+// compare compares one typed code. wrong is what to say when it does not fit; what must be burnt with a fitting one
+// goes into the change and the effects. code gives the counted code by SMS; fault NotFound when there is none to try.
 func (s *Service) compare(
-	ctx context.Context, purpose secret.Purpose, bound string, m Method, a account.Account, typed string, now time.Time, c *Change,
+	purpose secret.Purpose, bound string, m Method, a account.Account, typed string, now time.Time,
+	code func() (id string, hash []byte, err error), c *Change,
 ) (effects []effect.Effect, wrong *fault.Error, err error) {
 	if m == TOTP {
 		if !a.TOTP.Enrolled() {
@@ -78,7 +82,7 @@ func (s *Service) compare(
 		c.UsedStep = &StepUse{Account: a.ID, Step: step}
 		return nil, nil, nil
 	}
-	id, hash, _, err := s.Codes.TryCode(ctx, string(purpose), bound, s.Policy.CodeTries, now)
+	id, hash, err := code()
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, fault.New(fault.Refused, "fault.code.expired", nil), nil

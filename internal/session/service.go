@@ -50,8 +50,9 @@ type Change struct {
 type Store interface {
 	// Account reads one account; fault NotFound.
 	Account(ctx context.Context, id string) (account.Account, error)
-	// FindAccount reads the account that an identifier names; fault NotFound.
-	FindAccount(ctx context.Context, id account.Identifier) (account.Account, error)
+	// Arrive counts the acts, all or none, and reads the account that an identifier names and the live device of a token's
+	// hash (nil: none). Who is not there is the zero value after the same statements.
+	Arrive(ctx context.Context, acts []Count, id account.Identifier, device []byte, now time.Time) (Arrival, error)
 	// SignIn reads a sign-in by its token's hash, and its account; fault NotFound.
 	SignIn(ctx context.Context, tokenHash []byte) (SignIn, account.Account, error)
 	// Authenticated reads a session by its token's hash, and its account; fault NotFound.
@@ -62,14 +63,40 @@ type Store interface {
 	Sessions(ctx context.Context, account string) ([]Session, error)
 	// Devices lists the account's live devices, newest first.
 	Devices(ctx context.Context, account string) ([]Device, error)
-	// CountSignInTry counts one try of a pending sign-in and says how many are left; fault NotFound when none was.
-	CountSignInTry(ctx context.Context, id string, limit int) (left int, err error)
-	// CountStepUpTry does the same for the step-up under way in a live session.
+	// TrySignIn counts one try of the pending sign-in of a token's hash, and one of its live code by SMS, in a transaction
+	// of its own, and reads them with the account; fault NotFound when there is no such sign-in.
+	TrySignIn(ctx context.Context, tokenHash []byte, limit int, now time.Time) (SignInTry, error)
+	// CountStepUpTry counts one try of the step-up under way in a live session and says how many are left; fault NotFound
+	// when none was.
 	CountStepUpTry(ctx context.Context, session string, limit int) (left int, err error)
 	// TouchSession notes a use of a live session; no event, and no error when it ended meanwhile.
 	TouchSession(ctx context.Context, id string, now time.Time) error
 	// CommitSession applies the change and the effects in one transaction.
 	CommitSession(ctx context.Context, act effect.Act, now time.Time, c Change, effects []effect.Effect) error
+}
+
+// Count is one act under one limit.
+type Count struct {
+	Key   string
+	Limit int
+	Per   time.Duration
+}
+
+// Arrival is who a sign-in is for.
+type Arrival struct {
+	Account account.Account // the zero Account: nobody
+	Device  Device          // the zero Device: no browser that is remembered
+	Wait    time.Duration   // not zero: a limit refused the act, and for how long; nothing was counted
+}
+
+// SignInTry is one counted try of a sign-in.
+type SignInTry struct {
+	SignIn  SignIn
+	Account account.Account
+	Counted bool // false: the sign-in is over, or its tries are
+	Left    int
+	CodeID  string // of its live code by SMS; empty: there is none to try
+	Hash    []byte
 }
 
 // Contacts are asked about a sign-in from a new browser when its owner wants that; package trust has them.

@@ -46,10 +46,7 @@ func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Beg
 	if wrong != "" {
 		return Begun{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
 	}
-	if err := s.limit(ctx, "sign_in:area:"+act.Area, s.Policy.SignInsPerArea, time.Hour, now); err != nil {
-		return Begun{}, err
-	}
-	a, deviceID, rehash, err := s.provenPassword(ctx, id, in, now)
+	a, deviceID, rehash, err := s.provenPassword(ctx, act, id, in, now)
 	if err != nil {
 		return Begun{}, err
 	}
@@ -79,28 +76,33 @@ func (s *Service) Begin(ctx context.Context, act effect.Act, in BeginInput) (Beg
 }
 
 // provenPassword finds the account and verifies the password. Whatever is wrong, one hash is made
-// and one answer given. The attempt is counted first: in the bucket of a browser that the owner
+// and one answer given. The attempt is counted first: for the network area, and in the bucket of a browser that the owner
 // signed in from before, or in the bucket of the identifier. rehash is nil while the costs of the hash are today's.
 func (s *Service) provenPassword(
-	ctx context.Context, id account.Identifier, in BeginInput, now time.Time,
+	ctx context.Context, act effect.Act, id account.Identifier, in BeginInput, now time.Time,
 ) (a account.Account, deviceID string, rehash *Rehash, err error) {
-	a, err = s.Store.FindAccount(ctx, id)
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	area := Count{"sign_in:area:" + act.Area, s.Policy.SignInsPerArea, time.Hour}
+	own := Count{fmt.Sprintf("sign_in:who:%x", s.Keys.Lookup("limit.identifier", id.String())), s.Policy.SignInsPerAccount, time.Hour}
+	first, device := []Count{area, own}, []byte(nil)
+	if in.DeviceToken != "" { // which of the two buckets it is shows when the browser is known
+		first, device = []Count{area}, secret.HashToken(in.DeviceToken)
+	}
+	found, err := s.Store.Arrive(ctx, first, id, device, now)
+	if err == nil && found.Wait > 0 {
+		err = fault.New(fault.Limited, "fault.limited.after", fault.Args{"After": found.Wait})
+	}
+	if err != nil {
 		return a, "", nil, err
 	}
-	known := err == nil
-	bucket := fmt.Sprintf("sign_in:who:%x", s.Keys.Lookup("limit.identifier", id.String()))
-	if in.DeviceToken != "" {
-		d, err := s.Store.Device(ctx, secret.HashToken(in.DeviceToken))
-		switch {
-		case err == nil && known && d.Account == a.ID:
-			deviceID, bucket = d.ID, "sign_in:device:"+d.ID
-		case err != nil && !fault.Is(err, fault.NotFound):
+	a = found.Account
+	known := a.ID != ""
+	if device != nil {
+		if known && found.Device.Account == a.ID {
+			deviceID, own.Key = found.Device.ID, "sign_in:device:"+found.Device.ID
+		}
+		if err := s.limit(ctx, own.Key, own.Limit, own.Per, now); err != nil {
 			return a, "", nil, err
 		}
-	}
-	if err := s.limit(ctx, bucket, s.Policy.SignInsPerAccount, time.Hour, now); err != nil {
-		return a, "", nil, err
 	}
 	ok, stale := false, false
 	if known && a.PasswordUsable(now, s.Policy) {
@@ -145,16 +147,23 @@ func (s *Service) step(si SignIn, a account.Account) Step {
 // Conflict "fault.sign_in.waiting" when the contacts are asked.
 func (s *Service) pending(ctx context.Context, token string, now time.Time) (SignIn, account.Account, error) {
 	si, a, err := s.Store.SignIn(ctx, secret.HashToken(token))
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	if err = stillPending(si, a, now, err); err != nil {
 		return SignIn{}, account.Account{}, err
 	}
-	if err == nil && si.State == SignInWaiting && a.State != account.Closed && now.Before(si.ExpiresAt) {
-		return SignIn{}, account.Account{}, fault.New(fault.Conflict, "fault.sign_in.waiting", nil)
-	}
-	if err != nil || a.State == account.Closed || si.State != SignInPending || !now.Before(si.ExpiresAt) {
-		return SignIn{}, account.Account{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
-	}
 	return si, a, nil
+}
+
+// stillPending says why a sign-in that was read, or was not found, is not pending; faults as pending.
+func stillPending(si SignIn, a account.Account, now time.Time, err error) error {
+	switch {
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	case err == nil && si.State == SignInWaiting && a.State != account.Closed && now.Before(si.ExpiresAt):
+		return fault.New(fault.Conflict, "fault.sign_in.waiting", nil)
+	case err != nil || a.State == account.Closed || si.State != SignInPending || !now.Before(si.ExpiresAt):
+		return fault.New(fault.NotFound, "fault.sign_in.over", nil)
+	}
+	return nil
 }
 
 // Pending reads where the sign-in of this browser stands; fault NotFound.

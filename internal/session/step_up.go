@@ -143,7 +143,11 @@ func (s *Service) EnterStepUp(ctx context.Context, act effect.Act, auth Auth, ty
 		return Auth{}, "", err
 	}
 	c := Change{Before: &before}
-	effects, wrong, err := s.compare(ctx, secret.StepUp, before.ID, before.Proof.Method, auth.Account, typed, now, &c)
+	code := func() (string, []byte, error) {
+		id, hash, _, err := s.Codes.TryCode(ctx, string(secret.StepUp), before.ID, s.Policy.CodeTries, now)
+		return id, hash, err
+	}
+	effects, wrong, err := s.compare(secret.StepUp, before.ID, before.Proof.Method, auth.Account, typed, now, code, &c)
 	if err != nil {
 		return Auth{}, "", err
 	}

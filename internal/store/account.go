@@ -26,7 +26,8 @@ const accountColumns = `a.id, a.level, a.state, a.family, a.given, a.patronymic,
 	a.email, a.email_verified_at, a.password_hash, a.password_changed_at, a.must_change_password, a.factor_changed_at,
 	a.recovered_at, a.hold_until, a.recovery_locked_until, a.frozen_at, a.freeze_reason, a.confirmed_at,
 	a.quorum, a.locale, a.created_at, a.version, t.sealed, t.created_at, t.confirmed_at, t.last_step,
-	(SELECT COUNT(k.id) FROM passkeys k WHERE k.account_id = a.id AND k.ended_at IS NULL), ` + asksSignIn
+	(SELECT COUNT(k.id) FROM passkeys k WHERE k.account_id = a.id AND k.ended_at IS NULL), ` + asksSignIn + `,
+	EXISTS (SELECT 1 FROM recoveries r WHERE r.account_id = a.id AND r.state IN ('awaiting_contact', 'approved', 'verified'))`
 
 const accountFrom = ` FROM accounts a LEFT JOIN totp t ON t.account_id = a.id `
 
@@ -41,7 +42,7 @@ func scanAccount(row func(...any) error) (account.Account, error) {
 		&phone, &verified, &confirmed, &lost, &phoneChanged, &sim,
 		&email, &emailVerified, &password, &passwordChanged, &a.MustChangePassword, &factor,
 		&recovered, &hold, &locked, &frozen, &freeze, &proven,
-		&a.Quorum, &a.Locale, &created, &a.Version, &a.TOTP.Key, &totpCreated, &totpConfirmed, &totpStep, &a.Passkeys, &a.AsksSignIn)
+		&a.Quorum, &a.Locale, &created, &a.Version, &a.TOTP.Key, &totpCreated, &totpConfirmed, &totpStep, &a.Passkeys, &a.AsksSignIn, &a.Recovering)
 	if err != nil {
 		return account.Account{}, err
 	}
@@ -93,18 +94,20 @@ func (s *Store) Account(ctx context.Context, id string) (account.Account, error)
 // FindAccount reads the account, not closed, that an identifier names: an owned phone, a verified
 // e-mail, a SNILS; fault.NotFound.
 func (s *Store) FindAccount(ctx context.Context, id account.Identifier) (account.Account, error) {
-	query := `SELECT ` + accountColumns + accountFrom
-	switch id.Kind {
+	return readOne(ctx, s, scanAccount, `SELECT `+accountColumns+accountFrom+identified(id.Kind), id.Value)
+}
+
+// identified finds the account that an identifier names, its value being $1.
+func identified(kind account.IdentifierKind) string {
+	switch kind {
 	case account.ByPhone:
-		query += `WHERE a.phone = $1 AND a.phone_current AND a.state <> 'closed'`
+		return `WHERE a.phone = $1 AND a.phone_current AND a.state <> 'closed'`
 	case account.ByEmail:
-		query += `WHERE a.email_key = $1 AND a.email_verified_at IS NOT NULL AND a.state <> 'closed'`
+		return `WHERE a.email_key = $1 AND a.email_verified_at IS NOT NULL AND a.state <> 'closed'`
 	case account.BySNILS:
-		query += `WHERE a.snils = $1 AND a.state <> 'closed'`
-	default:
-		return account.Account{}, fmt.Errorf("store: no such kind of identifier: %q", id.Kind)
+		return `WHERE a.snils = $1 AND a.state <> 'closed'`
 	}
-	return readOne(ctx, s, scanAccount, query, id.Value)
+	return `WHERE a.id IS NULL AND a.id = $1` // a kind there is not names nobody
 }
 
 // Taken names, for each account by its index, the fields that another account has already.

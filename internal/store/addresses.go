@@ -27,6 +27,10 @@ func (a addresses) on(via effect.Channel) []string {
 	return nil
 }
 
+// everyAddress reads addresses; what follows says whose, of accounts as a.
+const everyAddress = `SELECT a.id, a.phone, a.phone_current, a.email, a.email_verified_at, a.locale, b.id FROM accounts a
+	LEFT JOIN push_browsers b ON b.account_id = a.id AND b.ended_at IS NULL WHERE `
+
 // addressesRead reads the current addresses of accounts. A phone that is not current belongs to
 // somebody else, an e-mail that is not verified may: neither is ever written to (DOMAIN §2).
 // An account that does not exist is not in the result. The contacts who guard an account are asked for with it.
@@ -42,21 +46,23 @@ func addressesRead(found map[string]addresses, accountIDs []string, guardiansOf 
 		}
 		return in.String()
 	}
-	const everybody = `SELECT a.id, a.phone, a.phone_current, a.email, a.email_verified_at, a.locale, b.id FROM accounts a
-		LEFT JOIN push_browsers b ON b.account_id = a.id AND b.ended_at IS NULL WHERE `
-	query := everybody + `a.id IN (` + list(len(accountIDs)) + `)`
+	query := everyAddress + `a.id IN (` + list(len(accountIDs)) + `)`
 	for _, id := range accountIDs {
 		args = append(args, id)
 	}
 	if len(guardiansOf) > 0 {
 		guarding := `a.id IN (SELECT contact_id FROM links WHERE principal_id IN (` + list(len(guardiansOf)) + `) AND state IN ('active', 'suspended', 'leaving'))`
 		if query += ` OR ` + guarding; len(accountIDs) == 0 { // PostgreSQL knows no empty list
-			query = everybody + guarding
+			query = everyAddress + guarding
 		}
 		for _, t := range guardiansOf {
 			args = append(args, t.Account)
 		}
 	}
+	return intoAddresses(found, query, args...)
+}
+
+func intoAddresses(found map[string]addresses, query string, args ...any) read {
 	return read{query, args, func(rows Rows) error {
 		all, err := Collect(scanAddresses)(rows, nil)
 		for _, r := range all { // a row for each browser, or one

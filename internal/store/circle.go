@@ -73,10 +73,13 @@ func (t *Trust) facts(r factRow, now time.Time) (trust.Facts, error) {
 	return f, nil
 }
 
-// whose names the principal of a circle, as SQL that finds him from $1: the id of the account, or of what
+// whose names the principal of a circle, as SQL that finds him from $1: the id of the account, or what
 // is known of his circle. Whose a link, a request or a recovery is never changes, so that every
 // statement may ask for itself; nothing has to be read before the lock.
-type whose struct{ principal, id string }
+type whose struct {
+	principal string
+	id        any
+}
 
 func whoseCircle(around trust.Around) (whose, error) {
 	switch {
@@ -88,6 +91,8 @@ func whoseCircle(around trust.Around) (whose, error) {
 		return whose{`(SELECT principal_id FROM approvals WHERE id = $1)`, around.Approval}, nil
 	case around.Recovery != "":
 		return whose{`(SELECT account_id FROM recoveries WHERE id = $1)`, around.Recovery}, nil // NULL: a decoy, a circle of nobody
+	case len(around.Browser) > 0:
+		return whose{`(SELECT account_id FROM recoveries WHERE browser_hash = $1)`, around.Browser}, nil
 	case around.Action != "":
 		return whose{`(SELECT account_id FROM guarded_actions WHERE id = $1)`, around.Action}, nil
 	}
@@ -114,11 +119,12 @@ func (t *Trust) circle(ctx context.Context, q Querier, now time.Time, of whose, 
 	}
 	found.links(around.Link, &c)
 	found.pending(around, &c)
+	c.Known = found.device != "" && found.device == c.Principal.Account
 	switch {
 	case around.Principal != "" && !found.principal,
 		around.Link != "" && c.Link.ID == "",
 		around.Approval != "" && c.Approval.ID == "",
-		(around.Recovery != "" || around.Action != "") && c.Subject == nil,
+		(around.Recovery != "" || around.Action != "" || len(around.Browser) > 0) && c.Subject == nil,
 		around.Newcomer != "" && c.Newcomer.Facts.Account == "":
 		return c, notFound()
 	}
@@ -133,6 +139,8 @@ type gathered struct {
 	approvals  []trust.Approval
 	recoveries []recovery.Recovery
 	actions    []trust.Action
+	wanted     []string // id of the recovery that the browser started
+	device     string   // account of the remembered browser
 }
 
 // one makes a read of at most one row.
@@ -211,28 +219,37 @@ func (g *gathered) links(wanted string, c *trust.Circle) {
 }
 
 // pendingReads read the open recoveries and actions of the principal with their approvals, and the
-// one asked for whatever its state: by its own id ($2), or by the request about it ($3).
+// one asked for whatever its state: by its own id or its browser ($2), or by the request about it ($3).
 func pendingReads(of whose, around trust.Around, found *gathered) []read {
-	wanted := around.Recovery + around.Action
-	return []read{
-		into(&found.approvals, scanApproval, `SELECT `+approvalColumns+` FROM approvals p WHERE p.object_id IN (SELECT CAST($2 AS TEXT)
+	own, wanted := `SELECT CAST($2 AS TEXT)`, any(around.Recovery+around.Action)
+	var reads []read
+	if len(around.Browser) > 0 {
+		own, wanted = `SELECT id FROM recoveries WHERE browser_hash = $2`, around.Browser
+		reads = append(reads, deviceRead(&found.device, around.Device), into(&found.wanted, func(row func(...any) error) (id string, err error) { err = row(&id); return id, err },
+			`SELECT id FROM recoveries WHERE browser_hash = $1`, wanted))
+	}
+	return append(reads,
+		into(&found.approvals, scanApproval, `SELECT `+approvalColumns+` FROM approvals p WHERE p.object_id IN (`+own+`
 				UNION ALL SELECT object_id FROM approvals WHERE id = $3
 				UNION ALL SELECT id FROM recoveries WHERE account_id = `+of.principal+` AND state IN ('awaiting_contact', 'approved', 'verified')
 				UNION ALL SELECT id FROM guarded_actions WHERE account_id = `+of.principal+` AND state IN ('waiting', 'approved'))
 			ORDER BY p.id`, of.id, wanted, around.Approval),
-		into(&found.recoveries, scanRecovery, `SELECT `+recoveryColumns+` FROM recoveries WHERE id IN (SELECT CAST($2 AS TEXT)
+		into(&found.recoveries, scanRecovery, `SELECT `+recoveryColumns+` FROM recoveries WHERE id IN (`+own+`
 				UNION ALL SELECT object_id FROM approvals WHERE id = $3
 				UNION ALL SELECT id FROM recoveries WHERE account_id = `+of.principal+` AND state IN ('awaiting_contact', 'approved', 'verified'))
 			ORDER BY id`, of.id, wanted, around.Approval),
-		into(&found.actions, scanAction, `SELECT `+actionColumns+` FROM guarded_actions WHERE id IN (SELECT CAST($2 AS TEXT)
+		into(&found.actions, scanAction, `SELECT `+actionColumns+` FROM guarded_actions WHERE id IN (`+own+`
 				UNION ALL SELECT object_id FROM approvals WHERE id = $3
 				UNION ALL SELECT id FROM guarded_actions WHERE account_id = `+of.principal+` AND state IN ('waiting', 'approved'))
 			ORDER BY id`, of.id, wanted, around.Approval),
-	}
+	)
 }
 
 func (g *gathered) pending(around trust.Around, c *trust.Circle) {
 	wanted := around.Recovery + around.Action
+	for _, id := range g.wanted {
+		wanted = id
+	}
 	for _, a := range g.approvals {
 		if a.ID == around.Approval {
 			c.Approval, wanted = a, a.Object

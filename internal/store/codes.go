@@ -8,6 +8,7 @@ import (
 
 	"doverie/internal/effect"
 	"doverie/internal/fault"
+	"doverie/internal/ratelimit"
 	"doverie/internal/secret"
 	"doverie/internal/trust"
 )
@@ -33,13 +34,18 @@ func recovers(purpose string) bool {
 //
 // The phone's slot comes first: its row is the lock under which the rules of one phone hold, because
 // whoever waits for it sees, in the next statement, what the winner has committed.
-func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, early []read) error {
+func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, later *batch, effects []effect.Effect) error {
 	var phoneHash []byte
 	if c.Phone != "" {
-		phoneHash = tx.s.keys.Lookup(lookupPhone, c.Phone)
-		if err := takeSlot(ctx, tx, now, phoneHash, c, early); err != nil {
+		muted, err := takeSlot(ctx, tx, now, c, later.early(tx, effects))
+		if err != nil {
 			return err
 		}
+		if muted {
+			c = c.Muted(secret.HashToken(secret.Token()))
+			later.mute(c.ID)
+		}
+		phoneHash = tx.s.keys.Lookup(lookupPhone, c.Phone)
 	}
 	if err := tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $3 WHERE purpose = $1 AND bound = $2 AND state = 'live'`,
 		c.Purpose, c.Bound, Micros(now)); err != nil {
@@ -50,43 +56,69 @@ func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, e
 		c.ID, c.Purpose, c.Bound, NullText(c.Account), phoneHash, c.Hash, recovers(c.Purpose), Micros(now), Micros(c.ExpiresAt))
 }
 
-// takeSlot makes the code the one that lives on the phone, or refuses it.
+// takeSlot makes the code the one that lives on the phone, or refuses it; a quiet code it mutes instead. That a muted
+// one has the slot then is no harm: only the slot of an approval code keeps others out, and that one it does not take.
 //
 // A live approval code gives way only to a new one for the same approval. An approval code is
 // refused while a code that gives the account away lives on the phone, even when a harmless code
 // has taken the slot from it since: therefore the second question.
-func takeSlot(ctx context.Context, tx *Tx, now time.Time, phoneHash []byte, c effect.IssueCode, early []read) error {
-	approval := string(secret.Approval)
-	// The slot is asked together with the question behind it: which sees what the winner of the slot has committed.
-	if err := tx.execOneOr(ctx, otherLive(), `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
+func takeSlot(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, early []read) (muted bool, err error) {
+	approval, phoneHash := string(secret.Approval), tx.s.keys.Lookup(lookupPhone, c.Phone)
+	taken := int64(0)
+	// The slot is asked together with the questions behind it: which see what the winner of the slot has committed.
+	slot := sent{query: `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (phone_hash) DO UPDATE SET code_id = excluded.code_id, purpose = excluded.purpose, bound = excluded.bound, until = excluded.until
 		WHERE phone_slots.until <= $6 OR phone_slots.purpose <> $7
 			OR (excluded.purpose = $7 AND excluded.bound = phone_slots.bound)`,
-		phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval); err != nil {
-		return err
+		args: []any{phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval}, changed: func(n int64) { taken = n }}
+	if !c.Quiet {
+		slot.lost = otherLive()
+	}
+	if err := tx.send(ctx, slot); err != nil {
+		return false, err
 	}
 	var rivals, sent int
 	var oldest, last sql.NullInt64
-	lately := one(func(row func(...any) error) error { return row(&rivals, &sent, &oldest, &last) }, `SELECT
+	reads := []read{one(func(row func(...any) error) error { return row(&rivals, &sent, &oldest, &last) }, `SELECT
 			COUNT(CASE WHEN recovers = TRUE AND state = 'live' AND expires_at > $2 THEN 1 END),
 			COUNT(CASE WHEN purpose = $3 THEN 1 END),
 			MIN(CASE WHEN purpose = $3 THEN issued_at END),
 			(SELECT MAX(issued_at) FROM codes WHERE bound = $5 AND purpose = $3)
 		FROM codes WHERE phone_hash = $1 AND issued_at > $4`,
-		phoneHash, Micros(now), c.Purpose, Micros(now.Add(-countedSpan)), c.Bound)
-	if err := readAll(ctx, tx, append([]read{lately}, early...)...); err != nil {
-		return err
+		phoneHash, Micros(now), c.Purpose, Micros(now.Add(-countedSpan)), c.Bound)}
+	within := true
+	if c.Share.Most > 0 {
+		within = false
+		reads = append(reads, tx.shareRead(ctx, c.Share, now, &within))
+	}
+	if err := readAll(ctx, tx, append(reads, early...)...); err != nil {
+		return false, err
 	}
 	wait := FromNullMicros(last).Add(c.Pause).Sub(now)
+	over := c.DayLimit > 0 && sent >= c.DayLimit
 	switch {
 	case c.Purpose == approval && rivals > 0:
-		return otherLive()
+		return false, otherLive()
 	case last.Valid && wait > 0:
-		return fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": wait})
-	case c.DayLimit > 0 && sent >= c.DayLimit:
-		return fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
+		return false, fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": wait})
+	case c.Quiet:
+		return taken != 1 || over || !within && !c.Share.CountOnly, nil
+	case over:
+		return false, fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
 	}
-	return nil
+	return false, nil
+}
+
+// shareRead counts one code of a share; within stays as it is when the share is used up.
+func (t *Tx) shareRead(ctx context.Context, share effect.Share, now time.Time, within *bool) read {
+	query, args := countAct(Check{
+		Key: ratelimit.Key(t.s.keys, share.Name, share.Subject), Limit: ratelimit.Limit{Burst: share.Most, Per: share.Per},
+	}, now)
+	return t.s.counted(ctx, func(row func(...any) error) error {
+		*within = true
+		var tat int64
+		return row(&tat)
+	}, query+` RETURNING tat`, args...)
 }
 
 func otherLive() error {
@@ -167,26 +199,45 @@ func scanCode(row func(...any) error) (CodeRow, error) {
 // Errors: fault.NotFound "fault.code.unknown" (never sent, used, or dropped); fault.Refused with
 // "fault.code.expired" or "fault.code.spent" (no try left).
 func (s *Store) CountTry(ctx context.Context, purpose, bound string, maxTries int, now time.Time) (CodeRow, error) {
-	var row codeRow
-	err := s.alone(ctx, `UPDATE codes SET tries = tries + 1
-		WHERE purpose = $1 AND bound = $2 AND state = 'live' AND tries < $3 AND expires_at > $4
-		RETURNING `+codeColumns, []any{purpose, bound, maxTries, Micros(now)}, row.targets()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return CodeRow{}, s.whyNoTry(ctx, purpose, bound, now)
+	var code CodeRow
+	why := fault.New(fault.NotFound, "fault.code.unknown", nil)
+	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		tx.with(ctx, s.tryReads(ctx, `CAST($2 AS TEXT)`, bound, purpose, maxTries, now, func(c CodeRow, none *fault.Error) { code, why = c, none })...)
+		return nil
+	})
+	if err == nil && why != nil {
+		return CodeRow{}, why
 	}
-	return row.code(), err
+	return code, err
 }
 
-// whyNoTry says why a code cannot be tried.
-func (s *Store) whyNoTry(ctx context.Context, purpose, bound string, now time.Time) error {
-	live, err := s.LiveCode(ctx, purpose, bound)
-	switch {
-	case err != nil:
-		return err
-	case !now.Before(live.ExpiresAt):
-		return fault.New(fault.Refused, "fault.code.expired", nil)
+// tryReads count a try at the live code of the purpose for an object, which bound finds as SQL from $2. take gets the
+// code to compare with, or why there is none to try; it is not called when there is no live code at all.
+func (s *Store) tryReads(
+	ctx context.Context, bound string, object any, purpose string, maxTries int, now time.Time, take func(c CodeRow, why *fault.Error),
+) []read {
+	live := `purpose = $1 AND bound = ` + bound + ` AND state = 'live'`
+	counted := false
+	return []read{
+		s.counted(ctx, func(row func(...any) error) error {
+			c, err := scanCode(row)
+			if counted = err == nil; counted {
+				take(c, nil)
+			}
+			return err
+		}, `UPDATE codes SET tries = tries + 1 WHERE `+live+` AND tries < $3 AND expires_at > $4 RETURNING `+codeColumns, purpose, object, maxTries, Micros(now)),
+		one(func(row func(...any) error) error {
+			c, err := scanCode(row)
+			switch {
+			case err != nil || counted:
+			case !now.Before(c.ExpiresAt):
+				take(CodeRow{}, fault.New(fault.Refused, "fault.code.expired", nil))
+			default:
+				take(CodeRow{}, fault.New(fault.Refused, "fault.code.spent", nil))
+			}
+			return err
+		}, `SELECT `+codeColumns+` FROM codes WHERE `+live, purpose, object),
 	}
-	return fault.New(fault.Refused, "fault.code.spent", nil)
 }
 
 // LiveCode returns the newest code of the purpose for the object that is neither used nor dropped;
@@ -212,18 +263,6 @@ func (s *Store) LastCodeAt(ctx context.Context, purpose, bound string) (time.Tim
 		return q.QueryRow(ctx, `SELECT MAX(issued_at) FROM codes WHERE purpose = $1 AND bound = $2`, purpose, bound).Scan(&at)
 	})
 	return FromNullMicros(at), err
-}
-
-// codesOn counts the codes of the purpose issued to the phone in the counted span, and tells whether a contact
-// is at his last step on that phone just now.
-func (s *Store) codesOn(ctx context.Context, phone, purpose string, now time.Time) (sent int, approving bool, err error) {
-	err = s.Read(ctx, func(ctx context.Context, q Querier) error {
-		return q.QueryRow(ctx, `SELECT
-				(SELECT COUNT(id) FROM codes WHERE phone_hash = $1 AND purpose = $2 AND issued_at > $3),
-				EXISTS (SELECT 1 FROM phone_slots WHERE phone_hash = $1 AND purpose = $4 AND until > $5)`,
-			s.keys.Lookup(lookupPhone, phone), purpose, Micros(now.Add(-countedSpan)), string(secret.Approval), Micros(now)).Scan(&sent, &approving)
-	})
-	return sent, approving, err
 }
 
 // CodesSent counts the codes of the purpose issued to the phone after since. It is for showing and

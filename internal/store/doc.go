@@ -8,7 +8,7 @@
 //			WHERE id = $2 AND version = $3`, …); err != nil {
 //			return err // somebody else was first: fault.Conflict
 //		}
-//		return s.applyEffects(ctx, tx, act, tx.Now(), policyVersion, effects) // last: it locks the audit head
+//		return s.applyEffects(ctx, tx, act, tx.Now(), policyVersion, effects) // last: it ends with the audit head
 //	})
 //
 // The rules:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -18,11 +19,12 @@ import (
 // and events each in one statement for all. Of several Arm and Disarm of one timer the last counts.
 func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, effects []effect.Effect) error {
 	later := gather(effects)
+	later.use(tx, effects)
 	for _, e := range effects {
 		var err error
 		switch e := e.(type) {
 		case effect.IssueCode:
-			err = issueCode(ctx, tx, now, e, later.early(tx, effects))
+			err = issueCode(ctx, tx, now, e, later, effects)
 		case effect.UseCode:
 			err = useCode(ctx, tx, now, e.ID)
 		case effect.DropCodes:
@@ -65,8 +67,10 @@ type batch struct {
 	timers  []timerChange
 
 	asked bool // known and head have been read
+	near  bool // everybody in known was read with the circle; nobody, who has no address, needs no look then
 	known map[string]addresses
 	head  audit.Head
+	ahead bool // head was read and not locked
 }
 
 func gather(effects []effect.Effect) *batch {
@@ -90,6 +94,52 @@ func gather(effects []effect.Effect) *batch {
 	return b
 }
 
+// use takes over the addresses that the transaction read with its circle, unless what is done here could change one of
+// them. The sessions that it ends take their browsers' notices along.
+func (b *batch) use(tx *Tx, effects []effect.Effect) {
+	if tx.near == nil {
+		return
+	}
+	known := maps.Clone(tx.near)
+	for _, e := range effects {
+		switch e := e.(type) {
+		case effect.IssueCode, effect.UseCode, effect.DropCodes, effect.DropApprovalCodes, effect.ConfirmPhone, effect.SetPassword,
+			effect.LockRecovery, effect.BeginHold, effect.PurgePending, effect.Record, effect.Send, effect.Arm, effect.Disarm, effect.TellSystems:
+		case effect.EndSessions:
+			if e.Except != "" {
+				return
+			}
+			if without, ok := known[e.Account]; ok {
+				without.browsers = nil
+				known[e.Account] = without
+			}
+		default:
+			return
+		}
+	}
+	b.near, b.known = true, known
+}
+
+// mute sends the message of a code to nobody.
+func (b *batch) mute(key string) {
+	for i := range b.sends {
+		if b.sends[i].Key == key {
+			b.sends[i].To, b.sends[i].Nobody = "", true
+		}
+	}
+}
+
+// strangers are the addressees whose addresses are not known yet.
+func (b *batch) strangers() []string {
+	var unknown []string
+	for _, m := range b.sends {
+		if _, known := b.known[m.To]; !known && (!b.near || !m.Nobody) {
+			unknown = append(unknown, addressees([]effect.Send{m})...)
+		}
+	}
+	return unknown
+}
+
 // early is what the end of the transaction has to know, when it may be asked now, together with another
 // question: as long as nothing else that is done here could change an answer.
 func (b *batch) early(tx *Tx, effects []effect.Effect) []read {
@@ -100,12 +150,13 @@ func (b *batch) early(tx *Tx, effects []effect.Effect) []read {
 			return nil
 		}
 	}
-	return b.questions(tx)
+	return b.questions(tx, true)
 }
 
 // questions asks for addresses and the audit head, once. The head's row is locked from there to the commit, and
-// nothing after it waits for anybody but for the codes of a phone whose slot is held.
-func (b *batch) questions(tx *Tx) []read {
+// nothing after it waits for anybody but for the codes of a phone whose slot is held. When the head is all there is to ask,
+// and was read already, and nobody else decides anything, nothing is asked: see Tx.commit.
+func (b *batch) questions(tx *Tx, others bool) []read {
 	if b.asked {
 		return nil
 	}
@@ -114,11 +165,15 @@ func (b *batch) questions(tx *Tx) []read {
 	for _, t := range b.tells {
 		reads = append(reads, guardiansRead(t, &b.sends))
 	}
-	if to := addressees(b.sends); len(to)+len(b.tells) > 0 {
+	if to := b.strangers(); len(to)+len(b.tells) > 0 {
 		reads = append(reads, addressesRead(b.known, to, b.tells))
 	}
-	if len(b.records) > 0 {
-		reads = append(reads, headRead(tx, &b.head))
+	switch {
+	case len(b.records) == 0:
+	case tx.peek != nil && len(reads) == 0 && !others && tx.s.crowd.alone():
+		b.ahead = true
+	default:
+		reads = append(reads, headRead(tx.ForUpdate(), &b.head))
 	}
 	return reads
 }
@@ -147,7 +202,7 @@ func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time
 	if err := putNotices(ctx, tx, now, b.notices); err != nil {
 		return err
 	}
-	if reads := b.questions(tx); len(reads) > 0 {
+	if reads := b.questions(tx, false); len(reads) > 0 {
 		if err := readAll(ctx, tx, reads...); err != nil {
 			return err
 		}
@@ -155,7 +210,11 @@ func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time
 	if err := putMessages(ctx, tx, now, act.Area, b.sends, b.known); err != nil {
 		return err
 	}
-	return appendEvents(ctx, tx, act, now, policyVersion, b.records, b.head)
+	if !b.ahead {
+		return appendEvents(ctx, tx, act, now, policyVersion, b.records, b.head)
+	}
+	tx.events = func(head audit.Head) error { return appendEvents(ctx, tx, act, now, policyVersion, b.records, head) }
+	return nil
 }
 
 // putNotices queues what relying parties have to be told.

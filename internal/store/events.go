@@ -5,8 +5,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"doverie/internal/audit"
@@ -15,8 +17,33 @@ import (
 
 const sealHead = "audit head"
 
-// appendEvents writes the events of a transaction to the end of the chain, behind the head that
-// headRead has locked.
+// errHeadMoved ends an attempt to write events behind a head that was read and not locked.
+var errHeadMoved = errors.New("store: somebody else wrote events meanwhile")
+
+// crowd tells how likely it is that somebody else writes events before a decision under way does. Measured: decisions that
+// do nothing but overtake each other are half as many a second as those that wait for the lock.
+type crowd struct {
+	deciding atomic.Int32 // decisions of this process under way
+	wary     atomic.Int32 // decisions that lock the log because one was overtaken lately, by another process perhaps
+}
+
+// waryFor is for how many decisions an overtaken one makes the process wary: then no more than one in so many is overtaken.
+const waryFor = 64
+
+// alone reports whether a decision may expect to come first without the lock.
+func (c *crowd) alone() bool {
+	if c.deciding.Load() > 1 {
+		return false
+	}
+	if c.wary.Load() > 0 {
+		c.wary.Add(-1)
+		return false
+	}
+	return true
+}
+
+// appendEvents writes the events of a transaction to the end of the chain, behind the given head: one that headRead has
+// locked, or one that was only read, and then errHeadMoved says that it is the end no longer.
 func appendEvents(ctx context.Context, tx *Tx, act effect.Act, now time.Time, policyVersion string, records []effect.Record, head audit.Head) error {
 	if len(records) == 0 {
 		return nil
@@ -38,16 +65,18 @@ func appendEvents(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 			subjects = append(subjects, e.Seq, pos, subject)
 		}
 	}
+	// The head first: whoever comes second stops here, before he writes a number that is taken.
+	if err := tx.execOneOr(ctx, errHeadMoved, `UPDATE audit_head SET seq = $1, hash = $2, seal = $3 WHERE id = 1 AND seq = $4`,
+		head.Seq, head.Hash[:], tx.s.keys.Seal(sealHead, head.SealText(), nil), before); err != nil {
+		return err
+	}
 	if err := tx.ExecAny(ctx, `INSERT INTO events (`+eventColumns+`) VALUES `+places(len(records), 13), events...); err != nil {
 		return err
 	}
-	if len(subjects) > 0 {
-		if err := tx.ExecAny(ctx, `INSERT INTO event_subjects (seq, pos, account_id) VALUES `+places(len(subjects)/3, 3), subjects...); err != nil {
-			return err
-		}
+	if len(subjects) == 0 {
+		return nil
 	}
-	return tx.ExecOne(ctx, `UPDATE audit_head SET seq = $1, hash = $2, seal = $3 WHERE id = 1 AND seq = $4`,
-		head.Seq, head.Hash[:], tx.s.keys.Seal(sealHead, head.SealText(), nil), before)
+	return tx.ExecAny(ctx, `INSERT INTO event_subjects (seq, pos, account_id) VALUES `+places(len(subjects)/3, 3), subjects...)
 }
 
 func cleanAct(a effect.Act) effect.Act {
@@ -74,10 +103,10 @@ func cleanFacts(facts map[string]string) map[string]string {
 	return cleaned
 }
 
-// headRead reads and locks the head of the chain. Its row is the lock: whoever writes events next waits
-// for our commit, so ask it last.
-func headRead(tx *Tx, head *audit.Head) read {
-	return read{`SELECT seq, hash FROM audit_head WHERE id = 1` + tx.ForUpdate(), nil, func(rows Rows) error {
+// headRead reads the head of the chain. With the suffix of Tx.ForUpdate it locks it as well. Its row is the lock: whoever
+// writes events next waits for our commit, so ask that last.
+func headRead(lock string, head *audit.Head) read {
+	return read{`SELECT seq, hash FROM audit_head WHERE id = 1` + lock, nil, func(rows Rows) error {
 		if !rows.Next() {
 			return cmp.Or(rows.Err(), sql.ErrNoRows)
 		}

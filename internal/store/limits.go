@@ -25,7 +25,11 @@ type Check struct {
 	Hot   bool   // one key for everybody: it is counted last, so that its row is held for the shortest time
 }
 
-var errTooOften = errors.New("store: too often")
+// tooOftenError is the limit that refused an act.
+type tooOftenError struct{ limit Check }
+
+// Error implements error.
+func (tooOftenError) Error() string { return "store: too often" }
 
 // AllowAll counts one act against several limits, all or none: an act refused by one limit costs
 // nothing of the others. retryAfter is the wait of the limit that refused.
@@ -40,10 +44,7 @@ func (s *Store) AllowEach(ctx context.Context, checks []Check, now time.Time) (r
 	return by.Name, err
 }
 
-func (s *Store) allow(ctx context.Context, checks []Check, now time.Time) (refused Check, retryAfter time.Duration, err error) {
-	if len(checks) == 1 {
-		return s.allowOne(ctx, checks[0], now)
-	}
+func (s *Store) allow(ctx context.Context, checks []Check, now time.Time, along ...read) (refused Check, retryAfter time.Duration, err error) {
 	// One order for everybody, so that two acts cannot wait for each other.
 	checks = slices.Clone(checks)
 	slices.SortFunc(checks, func(a, b Check) int {
@@ -52,54 +53,45 @@ func (s *Store) allow(ctx context.Context, checks []Check, now time.Time) (refus
 		}
 		return bytes.Compare(a.Key, b.Key)
 	})
+	over := tooOftenError{}
 	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		refused, retryAfter = Check{}, 0
-		for _, c := range checks {
-			query, args := countAct(c, now)
-			var tat int64
-			err := tx.QueryRow(ctx, query, args...).Scan(&tat)
-			if errors.Is(err, sql.ErrNoRows) {
-				refused = c
-				if retryAfter, err = waitFor(ctx, tx, c, now); err == nil {
-					return errTooOften
+		if len(checks) == 1 { // nothing else has to be undone when it refuses
+			over.limit = checks[0]
+			query, args := countAct(over.limit, now)
+			tx.with(ctx, s.counted(ctx, func(row func(...any) error) error {
+				var tat int64
+				over = tooOftenError{}
+				return row(&tat)
+			}, query+` RETURNING tat`, args...))
+		} else {
+			for _, c := range checks {
+				query, args := countAct(c, now)
+				if err := tx.execOneOr(ctx, tooOftenError{c}, query, args...); err != nil {
+					return err
 				}
 			}
-			if err != nil {
-				return err
-			}
 		}
+		tx.with(ctx, along...)
 		return nil
 	})
-	if errors.Is(err, errTooOften) {
-		err = nil
-	}
-	return refused, retryAfter, err
-}
-
-// allowOne is one statement when the act may happen, and a question how long to wait when not.
-func (s *Store) allowOne(ctx context.Context, c Check, now time.Time) (refused Check, retryAfter time.Duration, err error) {
-	query, args := countAct(c, now)
-	var tat int64
-	err = s.alone(ctx, query, args, &tat)
-	if !errors.Is(err, sql.ErrNoRows) {
+	if over.limit.Key == nil && !errors.As(err, &over) {
 		return Check{}, 0, err
 	}
 	err = s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
-		retryAfter, err = waitFor(ctx, q, c, now)
+		retryAfter, err = waitFor(ctx, q, over.limit, now)
 		return err
 	})
-	return c, retryAfter, err
+	return over.limit, retryAfter, err
 }
 
 // countAct is ratelimit.Limit.Decide in SQL; TestAllowDecidesLikeTheModel holds the two together.
-// It answers with no row when the act may not happen.
+// It changes no row when the act may not happen.
 func countAct(c Check, now time.Time) (query string, args []any) {
 	step, at := c.Limit.Step().Microseconds(), Micros(now)
 	return `INSERT INTO rate_limits (key, tat) VALUES ($1, $2)
 		ON CONFLICT (key) DO UPDATE
 			SET tat = CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4
-			WHERE CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4 <= $5
-		RETURNING tat`, []any{c.Key, at + step, at, step, at + c.Limit.Window().Microseconds()}
+			WHERE CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4 <= $5`, []any{c.Key, at + step, at, step, at + c.Limit.Window().Microseconds()}
 }
 
 // waitFor is how long an act that may not happen now has to wait.

@@ -36,6 +36,29 @@ func into[T any](all *[]T, scan func(row func(...any) error) (T, error), query s
 	}}
 }
 
+// counted makes a read of a statement that writes at most one row and answers with it.
+func (s *Store) counted(ctx context.Context, scan func(row func(...any) error) error, query string, args ...any) read {
+	return one(func(row func(...any) error) error {
+		s.countRows(ctx, 1)
+		return scan(row)
+	}, query, args...)
+}
+
+// ahead is a small transaction that goes in front of another one, on PostgreSQL in the same round trip, and is
+// committed before the other begins: an attempt that is counted whatever becomes of what it is for.
+type ahead struct {
+	asks []read // statements of it, each with its answer
+	done bool   // committed: it is not done again when the other transaction is
+}
+
+// optional makes a read of at most one row, whose absence leaves to as it is.
+func optional[T any](to *T, scan func(row func(...any) error) (T, error), query string, args ...any) read {
+	return one(func(row func(...any) error) (err error) {
+		*to, err = scan(row)
+		return err
+	}, query, args...)
+}
+
 // sent is a statement whose answer is only how many rows it changed.
 type sent struct {
 	query   string
@@ -61,10 +84,12 @@ type carrier interface {
 	flush(ctx context.Context, reads ...read) error
 	// query runs what waits and asks one question, whose rows the caller reads.
 	query(ctx context.Context, query string, args []any) (Rows, error)
-	// commit runs what waits and commits. refused: certainly nothing was committed, because a guard did not
-	// hold or the database said so, and the transaction must still be rolled back.
-	commit(ctx context.Context) (refused bool, err error)
+	// commit runs what waits, asks the last questions and commits. refused: certainly nothing was committed, because
+	// a guard did not hold or the database said so, and the transaction must still be rolled back.
+	commit(ctx context.Context, last ...read) (refused bool, err error)
 	rollback(ctx context.Context) error
+	// backTo undoes what was done since the savepoint, a failure included.
+	backTo(ctx context.Context, savepoint string) error
 }
 
 // direct is a transaction that runs each statement at once: SQLite, which is no journey away.
@@ -74,7 +99,7 @@ type direct struct {
 }
 
 func (d direct) exec(ctx context.Context, s sent) error {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, s.query)
 	res, err := d.tx.ExecContext(ctx, s.query, s.args...)
 	if err != nil {
 		return err
@@ -100,18 +125,27 @@ func (d direct) flush(ctx context.Context, reads ...read) error {
 }
 
 func (d direct) query(ctx context.Context, query string, args []any) (Rows, error) {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, query)
 	return d.tx.QueryContext(ctx, query, args...)
 }
 
-func (d direct) commit(ctx context.Context) (refused bool, err error) {
-	d.s.countTrip(ctx)
+func (d direct) commit(ctx context.Context, last ...read) (refused bool, err error) {
+	if err = d.flush(ctx, last...); err != nil {
+		return true, err
+	}
+	d.s.countTrip(ctx, "commit")
 	return false, d.tx.Commit()
 }
 
 func (d direct) rollback(ctx context.Context) error {
-	d.s.countTrip(ctx)
+	d.s.countTrip(ctx, "rollback")
 	return d.tx.Rollback()
+}
+
+func (d direct) backTo(ctx context.Context, savepoint string) error {
+	d.s.countTrip(ctx, "rollback to savepoint")
+	_, err := d.tx.ExecContext(ctx, "rollback to savepoint "+savepoint)
+	return err
 }
 
 // pipeline is a transaction of PostgreSQL in few round trips: a statement that only has to hold waits for
@@ -128,6 +162,7 @@ type pipeline struct {
 	conn    *pgx.Conn
 	waiting []sent
 	begun   bool
+	ahead   *ahead // nil: nothing
 }
 
 // raw is pgx's connection under a connection of database/sql, which its holder has to himself.
@@ -148,28 +183,83 @@ func (p *pipeline) exec(_ context.Context, s sent) error {
 	return nil
 }
 
+// begin puts BEGIN in front of a transaction's first statements, and in front of that what is committed ahead of it.
+// begun reads the answers.
+func (p *pipeline) begin(batch *pgx.Batch) (begun func(context.Context, pgx.BatchResults) error) {
+	if p.begun {
+		return func(context.Context, pgx.BatchResults) error { return nil }
+	}
+	p.begun = true
+	first := p.ahead
+	if first != nil && first.done {
+		first = nil
+	}
+	if first != nil {
+		batch.Queue("begin")
+		for _, ask := range first.asks {
+			batch.Queue(ask.query, ask.args...)
+		}
+		batch.Queue("commit")
+	}
+	batch.Queue("begin")
+	return func(ctx context.Context, answers pgx.BatchResults) error {
+		if first != nil {
+			if err := p.wentAhead(ctx, answers, first); err != nil {
+				return err
+			}
+		}
+		_, err := answers.Exec()
+		if err != nil {
+			err = fmt.Errorf("store: begin: %w", err)
+		}
+		return err
+	}
+}
+
+// wentAhead reads the answers of what was to be committed ahead. Without an answer nobody knows whether it was,
+// and it is not done again: an attempt is not counted twice.
+func (p *pipeline) wentAhead(ctx context.Context, answers pgx.BatchResults, first *ahead) error {
+	_, err := answers.Exec() // BEGIN
+	for i := 0; err == nil && i < len(first.asks); i++ {
+		err = takeFrom(answers, first.asks[i])
+	}
+	if err == nil {
+		err = committed(answers)
+	}
+	switch {
+	case err == nil:
+		first.done = true
+		p.s.each(ctx, func(c *Stats) { c.commits.Add(1) })
+	case !answered(err):
+		return unknownOutcome(err)
+	}
+	return err
+}
+
+// committed reads the answer of a COMMIT.
+func committed(answers pgx.BatchResults) error {
+	tag, err := answers.Exec()
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("store: the database answered a commit with %q", tag)
+	}
+	return err
+}
+
 // send sends everything that waits, and the queries behind it, and reads the answers up to the queries'.
 func (p *pipeline) send(ctx context.Context, queries ...read) (pgx.BatchResults, error) {
 	var batch pgx.Batch
-	if !p.begun {
-		batch.Queue("begin")
-	}
+	begun := p.begin(&batch)
 	for _, s := range p.waiting {
 		batch.Queue(s.query, s.args...)
 	}
 	for _, q := range queries {
 		batch.Queue(q.query, q.args...)
 	}
-	begins, waiting := !p.begun, p.waiting
-	p.begun, p.waiting = true, nil
-	p.s.countTrip(ctx)
+	waiting := p.waiting
+	p.waiting = nil
+	p.s.countTrip(ctx, queued(&batch)...)
 	answers := p.conn.SendBatch(ctx, &batch)
-	var err error
-	if begins {
-		if _, err = answers.Exec(); err != nil {
-			err = fmt.Errorf("store: begin: %w", err)
-		}
-	}
+	err := begun(ctx, answers)
 	for i := 0; err == nil && i < len(waiting); i++ {
 		tag, failed := answers.Exec()
 		if err = failed; err == nil {
@@ -181,6 +271,15 @@ func (p *pipeline) send(ctx context.Context, queries ...read) (pgx.BatchResults,
 		return nil, err
 	}
 	return answers, nil
+}
+
+// queued are the texts of a batch.
+func queued(batch *pgx.Batch) []string {
+	texts := make([]string, len(batch.QueuedQueries))
+	for i, q := range batch.QueuedQueries {
+		texts[i] = q.SQL
+	}
+	return texts
 }
 
 func (p *pipeline) flush(ctx context.Context, reads ...read) error {
@@ -234,40 +333,40 @@ func exactlyOne(query string) string {
 	return "WITH changed AS (" + query + " RETURNING 1) SELECT 1 / CASE WHEN COUNT(*) = 1 THEN 1 ELSE 0 END FROM changed"
 }
 
-func (p *pipeline) commit(ctx context.Context) (refused bool, err error) {
-	if !p.begun && len(p.waiting) == 0 {
+func (p *pipeline) commit(ctx context.Context, last ...read) (refused bool, err error) {
+	if !p.begun && len(p.waiting)+len(last) == 0 {
 		return false, nil // nothing was asked of the database
 	}
 	var batch pgx.Batch
-	if !p.begun {
-		batch.Queue("begin")
-	}
+	begun := p.begin(&batch)
 	for _, s := range p.waiting {
 		if s.lost != nil {
 			s.query = exactlyOne(s.query)
 		}
 		batch.Queue(s.query, s.args...)
 	}
+	for _, q := range last {
+		batch.Queue(q.query, q.args...)
+	}
 	batch.Queue("commit")
-	begins, waiting := !p.begun, p.waiting
-	p.begun, p.waiting = true, nil
-	p.s.countTrip(ctx)
+	waiting := p.waiting
+	p.waiting = nil
+	p.s.countTrip(ctx, queued(&batch)...)
 	answers := p.conn.SendBatch(ctx, &batch)
-	refused, err = p.lastAnswers(answers, begins, waiting)
+	if err = begun(ctx, answers); err == nil {
+		refused, err = lastAnswers(answers, waiting, last)
+	} else {
+		refused = answered(err) || errors.Is(err, ErrUnknownOutcome)
+	}
 	if closed := answers.Close(); err == nil {
 		err = closed
 	}
 	return refused, err
 }
 
-// lastAnswers reads the answers of the last statements and of COMMIT, which come in the order they were asked:
-// an answer that is an error means that the COMMIT behind it was not done.
-func (p *pipeline) lastAnswers(answers pgx.BatchResults, begins bool, waiting []sent) (refused bool, err error) {
-	if begins {
-		if _, err = answers.Exec(); err != nil {
-			return answered(err), fmt.Errorf("store: begin: %w", err)
-		}
-	}
+// lastAnswers reads the answers of the last statements, of the last questions and of COMMIT, which come in the order
+// they were asked: an answer that is an error means that the COMMIT behind it was not done.
+func lastAnswers(answers pgx.BatchResults, waiting []sent, last []read) (refused bool, err error) {
 	for _, s := range waiting {
 		tag, err := answers.Exec()
 		switch {
@@ -279,19 +378,28 @@ func (p *pipeline) lastAnswers(answers pgx.BatchResults, begins bool, waiting []
 			return answered(err), err
 		}
 	}
-	tag, err := answers.Exec()
-	if err == nil && tag.String() != "COMMIT" {
-		err = fmt.Errorf("store: the database answered a commit with %q", tag)
+	for _, q := range last {
+		if err = takeFrom(answers, q); err != nil {
+			return answered(err), err
+		}
 	}
-	return false, err
+	return false, committed(answers)
 }
 
 func (p *pipeline) rollback(ctx context.Context) error {
 	if !p.begun {
 		return nil
 	}
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, "rollback")
 	_, err := p.conn.Exec(ctx, "rollback", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// backTo goes alone, and not as a prepared statement: in a transaction that has failed nothing can be prepared, neither it
+// nor what would go with it.
+func (p *pipeline) backTo(ctx context.Context, savepoint string) error {
+	p.s.countTrip(ctx, "rollback to savepoint")
+	_, err := p.conn.Exec(ctx, "rollback to savepoint "+savepoint, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 

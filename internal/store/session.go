@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strings"
 	"time"
 
 	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
+	"doverie/internal/ratelimit"
+	"doverie/internal/secret"
 	"doverie/internal/session"
 )
 
@@ -119,22 +120,55 @@ func (s *Store) Devices(ctx context.Context, accountID string) (all []session.De
 	return all, err
 }
 
-// CountSignInTry counts one try of a pending sign-in, in a transaction of its own, and says how many
-// are left; fault.NotFound when none was.
-func (s *Store) CountSignInTry(ctx context.Context, id string, limit int) (int, error) {
-	return s.countProof(ctx, limit, `UPDATE sign_ins SET tries = tries + 1 WHERE id = $1 AND state = 'pending' AND tries < $2 RETURNING tries`, id)
+// Arrive implements session.Store.
+func (s *Store) Arrive(ctx context.Context, acts []session.Count, id account.Identifier, device []byte, now time.Time) (session.Arrival, error) {
+	checks := make([]Check, 0, len(acts))
+	for _, c := range acts {
+		act, rest, _ := strings.Cut(c.Key, ":")
+		checks = append(checks, Check{Key: ratelimit.Key(s.keys, act, rest), Limit: ratelimit.Limit{Burst: c.Limit, Per: c.Per}})
+	}
+	var a session.Arrival
+	_, wait, err := s.allow(ctx, checks, now,
+		optional(&a.Account, scanAccount, `SELECT `+accountColumns+accountFrom+identified(id.Kind), id.Value),
+		optional(&a.Device, scanDevice, `SELECT `+deviceColumns+` FROM devices WHERE token_hash = $1 AND ended_at IS NULL`, device))
+	a.Wait = wait
+	return a, err
 }
 
-// CountStepUpTry does the same for the step-up under way in a live session.
-func (s *Store) CountStepUpTry(ctx context.Context, id string, limit int) (int, error) {
-	return s.countProof(ctx, limit, `UPDATE sessions SET proof_tries = proof_tries + 1
-		WHERE id = $1 AND ended_at IS NULL AND proof_method <> '' AND proof_tries < $2 RETURNING proof_tries`, id)
+// TrySignIn implements session.Store. What is read is read after it was counted.
+func (s *Store) TrySignIn(ctx context.Context, tokenHash []byte, limit int, now time.Time) (session.SignInTry, error) {
+	var t session.SignInTry
+	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		t = session.SignInTry{}
+		tx.with(ctx, s.counted(ctx, func(row func(...any) error) error {
+			var tries int
+			err := row(&tries)
+			t.Counted, t.Left = err == nil, limit-tries
+			return err
+		}, `UPDATE sign_ins SET tries = tries + 1
+			WHERE token_hash = $1 AND state = 'pending' AND expires_at > $2 AND tries < $3 RETURNING tries`, tokenHash, Micros(now), limit))
+		tx.with(ctx, s.tryReads(ctx, `(SELECT id FROM sign_ins WHERE token_hash = $2 AND state = 'pending' AND method = 'sms')`, tokenHash,
+			string(secret.SignIn), limit, now, func(c CodeRow, _ *fault.Error) { t.CodeID, t.Hash = c.ID, c.Hash })...)
+		tx.with(ctx, optional(&t.SignIn, scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`, tokenHash),
+			optional(&t.Account, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = (SELECT account_id FROM sign_ins WHERE token_hash = $1)`, tokenHash))
+		return nil
+	})
+	if err == nil && t.SignIn.ID == "" {
+		err = notFound()
+	}
+	return t, err
 }
 
-func (s *Store) countProof(ctx context.Context, limit int, query, id string) (left int, err error) {
-	var tries int
-	err = s.alone(ctx, query, []any{id, limit}, &tries)
-	if errors.Is(err, sql.ErrNoRows) {
+// CountStepUpTry counts one try of the step-up under way in a live session, in a transaction of its own, and says how
+// many are left; fault.NotFound when none was.
+func (s *Store) CountStepUpTry(ctx context.Context, id string, limit int) (left int, err error) {
+	tries := 0
+	err = s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		tx.with(ctx, s.counted(ctx, func(row func(...any) error) error { return row(&tries) }, `UPDATE sessions SET proof_tries = proof_tries + 1
+			WHERE id = $1 AND ended_at IS NULL AND proof_method <> '' AND proof_tries < $2 RETURNING proof_tries`, id, limit))
+		return nil
+	})
+	if err == nil && tries == 0 {
 		return 0, fault.New(fault.NotFound, "fault.code.spent", nil)
 	}
 	return limit - tries, err
@@ -173,7 +207,7 @@ func writeSignIns(ctx context.Context, tx *Tx, now time.Time, c session.Change) 
 	if c.SignInBefore == nil || c.SignInAfter == nil {
 		return nil
 	}
-	// The tries are not written: CountSignInTry alone moves them, and only up.
+	// The tries are not written: TrySignIn alone moves them, and only up.
 	return tx.ExecOne(ctx, `UPDATE sign_ins SET state = $1, method = $2, code_sent_at = $3, version = version + 1
 		WHERE id = $4 AND version = $5 AND state = 'pending' AND expires_at > $6`,
 		c.SignInAfter.State, c.SignInAfter.Method, NullMicros(c.SignInAfter.CodeSentAt), c.SignInBefore.ID, c.SignInBefore.Version, Micros(now))

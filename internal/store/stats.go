@@ -12,6 +12,7 @@ type Stats struct {
 	commits    atomic.Int64
 	retries    atomic.Int64
 	rows       atomic.Int64
+	watch      atomic.Pointer[func(statements []string)]
 }
 
 // Statements is the number of SQL statements sent, without BEGIN and COMMIT.
@@ -30,6 +31,9 @@ func (s *Stats) RowsWritten() int64 { return s.rows.Load() }
 
 // Retries is the number of times a transaction or a read was run again.
 func (s *Stats) Retries() int64 { return s.retries.Load() }
+
+// Watch calls f with what goes in each round trip from now on. A test prints it, to see where the trips of a page go.
+func (s *Stats) Watch(f func(statements []string)) { s.watch.Store(&f) }
 
 type statsKey struct{}
 
@@ -55,4 +59,12 @@ func (s *Store) countRows(ctx context.Context, n int64) {
 	s.each(ctx, func(c *Stats) { c.rows.Add(n) })
 }
 
-func (s *Store) countTrip(ctx context.Context) { s.each(ctx, func(c *Stats) { c.trips.Add(1) }) }
+// countTrip counts one wait for an answer of the database, to these statements.
+func (s *Store) countTrip(ctx context.Context, statements ...string) {
+	s.each(ctx, func(c *Stats) {
+		c.trips.Add(1)
+		if f := c.watch.Load(); f != nil {
+			(*f)(statements)
+		}
+	})
+}

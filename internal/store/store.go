@@ -38,6 +38,7 @@ type Store struct {
 	wake  chan struct{}
 	tells chan struct{} // the same for what other systems have to be told
 	total Stats
+	crowd crowd
 }
 
 // Open opens the database at dsn: "postgres://…" (several hosts allowed), or the path of a SQLite

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"doverie/internal/account"
+	"doverie/internal/audit"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/policy"
@@ -42,16 +43,56 @@ func (t *Trust) Decide(ctx context.Context, act effect.Act, around trust.Around,
 	if err != nil {
 		return err
 	}
-	return t.s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		c, err := t.circle(ctx, tx, tx.Now(), of, around, lockCircle(tx, of, around.Newcomer))
+	var try trust.Try
+	decideTx := func(ctx context.Context, tx *Tx) error {
+		c, err := t.circle(ctx, tx, tx.Now(), of, around, append([]read{lockCircle(tx, of, around.Newcomer)}, tx.nearReads(of, around.Newcomer)...)...)
 		if err != nil {
 			return err
 		}
+		c.Try = try
 		out, err := decide(c)
 		if err != nil {
 			return err
 		}
 		return t.write(ctx, tx, act, out)
+	}
+	if around.Try == nil {
+		return t.s.InTx(ctx, decideTx)
+	}
+	return t.s.inTxBehind(ctx, t.tryReads(ctx, around, &try), decideTx)
+}
+
+// accounts are those of a circle, as SQL: the principal ($1), the newcomer ($2) and the contacts.
+func (of whose) accounts() string {
+	return `SELECT ` + of.principal + ` UNION ALL SELECT CAST($2 AS TEXT)
+		UNION ALL SELECT contact_id FROM links WHERE principal_id = ` + of.principal + ` AND state IN ('active', 'suspended', 'leaving')`
+}
+
+// nearReads ask, behind the lock, what the end of the decision will need if it needs no more: the addresses of everybody
+// in the circle, and where the event log ends.
+func (t *Tx) nearReads(of whose, newcomer string) []read {
+	t.near, t.peek = map[string]addresses{}, nil
+	reads := []read{intoAddresses(t.near, everyAddress+`a.id IN (`+of.accounts()+`)`, of.id, newcomer)}
+	if t.s.d.pipelines { // elsewhere nothing is saved by it
+		t.peek = new(audit.Head)
+		t.s.crowd.deciding.Add(1)
+		reads = append(reads, headRead("", t.peek))
+	}
+	return reads
+}
+
+// tryReads count the attempt that goes ahead of a decision.
+func (t *Trust) tryReads(ctx context.Context, around trust.Around, try *trust.Try) []read {
+	bound, object := `CAST($2 AS TEXT)`, any(around.Try.Bound)
+	if around.Try.Bound == "" {
+		bound, object = `(SELECT id FROM recoveries WHERE browser_hash = $2)`, around.Browser
+	}
+	return t.s.tryReads(ctx, bound, object, around.Try.Purpose, around.Try.Most, t.s.now(), func(c CodeRow, why *fault.Error) {
+		if why != nil {
+			*try = trust.Try{Why: why}
+			return
+		}
+		*try = trust.Try{CodeID: c.ID, Hash: c.Hash, Left: around.Try.Most - c.Tries}
 	})
 }
 
@@ -72,9 +113,7 @@ func (t *Trust) Look(ctx context.Context, around trust.Around) (c trust.Circle, 
 // its own: what is read after it is what the winner before us has committed. A decision that joins
 // what it locks would read the other tables as they were before it waited.
 func lockCircle(tx *Tx, of whose, newcomer string) read {
-	return read{`SELECT id FROM accounts WHERE id IN (SELECT ` + of.principal + ` UNION ALL SELECT CAST($2 AS TEXT)
-			UNION ALL SELECT contact_id FROM links WHERE principal_id = ` + of.principal + ` AND state IN ('active', 'suspended', 'leaving'))
-		ORDER BY id` + tx.ForUpdate(), []any{of.id, newcomer}, func(rows Rows) error {
+	return read{`SELECT id FROM accounts WHERE id IN (` + of.accounts() + `) ORDER BY id` + tx.ForUpdate(), []any{of.id, newcomer}, func(rows Rows) error {
 		for rows.Next() {
 		}
 		return rows.Err()
@@ -103,12 +142,6 @@ func (t *Trust) MaySend(ctx context.Context, purpose, bound string, p policy.Pol
 		return fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": wait})
 	}
 	return nil
-}
-
-// PhoneAllows implements trust.Codes.
-func (t *Trust) PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error) {
-	sent, busy, err := t.s.codesOn(ctx, phone, purpose, t.s.now())
-	return sent < p.CodesPerPhoneDay && (!busy || !recovers(purpose)), err
 }
 
 // Allow implements trust.Limiter.
@@ -161,16 +194,68 @@ func (t *Trust) Begin(ctx context.Context, act effect.Act, r recovery.Recovery, 
 	})
 }
 
-// Of implements recovery.Attempts.
-func (t *Trust) Of(ctx context.Context, browser []byte) (r recovery.Recovery, err error) {
-	err = t.s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
-		r, err = scanRecovery(q.QueryRow(ctx, `SELECT `+recoveryColumns+` FROM recoveries WHERE browser_hash = $1`, browser).Scan)
-		return err
+// WithOwner implements recovery.Attempts. Nobody, the owner of a decoy, is looked for like anybody.
+func (t *Trust) WithOwner(ctx context.Context, browser []byte) (recovery.Recovery, recovery.Owner, error) {
+	var rows []recovery.Recovery
+	var found arrival
+	err := t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		found = arrival{}
+		return readAll(ctx, q, append(found.reads(`WHERE a.id = (SELECT account_id FROM recoveries WHERE browser_hash = $1)`, browser, nil),
+			into(&rows, scanRecovery, `SELECT `+recoveryColumns+` FROM recoveries WHERE browser_hash = $1`, browser))...)
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return recovery.Recovery{}, notFound()
+	if err == nil && len(rows) == 0 {
+		err = notFound()
 	}
-	return r, err
+	if err != nil {
+		return recovery.Recovery{}, recovery.Owner{}, err
+	}
+	return rows[0], found.owner(t.now(), t.p), nil
+}
+
+// Arrive implements recovery.Attempts.
+func (t *Trust) Arrive(ctx context.Context, area string, id account.Identifier, device []byte) (recovery.Owner, error) {
+	var found arrival
+	name, limit := "recovery_area", ratelimit.Limit{Burst: t.p.RecoveriesPerArea, Per: time.Hour}
+	refused, after, err := t.s.allow(ctx, []Check{{Key: ratelimit.Key(t.s.keys, name, area), Limit: limit}}, t.s.now(),
+		found.reads(identified(id.Kind), id.Value, device)...)
+	if err == nil && refused.Key != nil {
+		err = fault.New(fault.Limited, "fault.limited."+name, fault.Args{"After": after})
+	}
+	if err != nil {
+		return recovery.Owner{}, err
+	}
+	return found.owner(t.now(), t.p), nil
+}
+
+// arrival is what is found of somebody who starts: the account, and whether his browser is one that its owner
+// signed in from before.
+type arrival struct {
+	account account.Account
+	device  string // account of the remembered browser
+}
+
+// reads ask for both, always: nobody costs what anybody costs (I6).
+func (f *arrival) reads(where string, key any, device []byte) []read {
+	return []read{
+		optional(&f.account, scanAccount, `SELECT `+accountColumns+accountFrom+where, key),
+		deviceRead(&f.device, device),
+	}
+}
+
+// deviceRead reads whose a remembered browser is; without one it asks all the same.
+func deviceRead(account *string, tokenHash []byte) read {
+	return one(func(row func(...any) error) error { return row(account) }, `SELECT account_id FROM devices WHERE token_hash = $1 AND ended_at IS NULL`, tokenHash)
+}
+
+func (f *arrival) owner(now time.Time, p policy.Policy) recovery.Owner {
+	a := f.account
+	o := recovery.Owner{
+		Account: a.ID, Phone: a.Phone, PhoneCurrent: a.PhoneCurrent(now, p), Words: a.OwnWords(), Known: a.ID != "" && f.device == a.ID,
+	}
+	if a.EmailVerified() {
+		o.Email = a.Email
+	}
+	return o
 }
 
 // OpenOf implements recovery.Attempts.

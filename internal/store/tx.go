@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"doverie/internal/audit"
 	"doverie/internal/fault"
 )
 
@@ -35,6 +36,12 @@ type Tx struct {
 	s    *Store
 	run  carrier
 	now  time.Time
+	last []read // asked together with the commit
+
+	near   map[string]addresses   // of the people of the circle that is locked; nil: not read
+	peek   *audit.Head            // where the event log ended a moment ago; nil: not read
+	events func(audit.Head) error // writes the events of the transaction behind that head; nil: they are written
+
 	wake bool // a message or a timer was written
 	tell bool // there is something to tell other systems
 }
@@ -103,6 +110,15 @@ func (t *Tx) readAll(ctx context.Context, reads []read) error {
 	return t.run.flush(ctx, reads...)
 }
 
+// with asks one more question together with the commit: on PostgreSQL in its round trip. A statement that writes and
+// answers may be one. When the transaction is run again, so is the reading of the answer.
+func (t *Tx) with(ctx context.Context, questions ...read) {
+	for range questions {
+		t.s.countStatement(ctx)
+	}
+	t.last = append(t.last, questions...)
+}
+
 // ForUpdate is the suffix of a SELECT whose rows must not change before the commit.
 func (t *Tx) ForUpdate() string { return t.s.d.forUpdate }
 
@@ -110,13 +126,13 @@ type pool struct{ s *Store }
 
 func (p pool) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	p.s.countStatement(ctx)
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, query)
 	return p.s.read.QueryContext(ctx, query, args...)
 }
 
 func (p pool) QueryRow(ctx context.Context, query string, args ...any) Row {
 	p.s.countStatement(ctx)
-	p.s.countTrip(ctx)
+	p.s.countTrip(ctx, query)
 	return p.s.read.QueryRowContext(ctx, query, args...)
 }
 
@@ -174,7 +190,33 @@ func (s *Store) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	if ctx.Value(inTxKey{}) != nil {
 		return errNested
 	}
-	return s.again(ctx, func() (error, bool) { return s.once(ctx, do) })
+	return s.again(ctx, func() (error, bool) { return s.once(ctx, nil, do) })
+}
+
+// inTxBehind is InTx behind another transaction, which consists of the given statements and is committed before this one
+// begins: on PostgreSQL both go in one round trip. What went ahead stands whatever becomes of the rest, and is
+// never done twice.
+//
+// Errors: as InTx; ErrUnknownOutcome also when the answer to the first of the two was lost.
+func (s *Store) inTxBehind(ctx context.Context, asks []read, do func(ctx context.Context, tx *Tx) error) error {
+	if ctx.Value(inTxKey{}) != nil {
+		return errNested
+	}
+	for range asks {
+		s.countStatement(ctx)
+	}
+	if !s.d.pipelines {
+		err := s.InTx(ctx, func(_ context.Context, tx *Tx) error {
+			tx.last = asks
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return s.InTx(ctx, do)
+	}
+	first := &ahead{asks: asks}
+	return s.again(ctx, func() (error, bool) { return s.once(ctx, first, do) })
 }
 
 // again repeats work that failed for a passing reason, with growing pauses.
@@ -216,7 +258,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // The transaction is begun in a context that does not end with the request: otherwise a browser
 // that goes away during COMMIT would make the outcome unknown. Every statement still obeys ctx,
 // and ctx is looked at once more before COMMIT.
-func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) error) (err error, passing bool) {
+func (s *Store) once(ctx context.Context, first *ahead, do func(ctx context.Context, tx *Tx) error) (err error, passing bool) {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		c := classify(err)
@@ -232,27 +274,32 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), txLimit)
 	defer cancel()
 
-	run, err := s.begin(ctx, steady, conn)
+	run, err := s.begin(ctx, steady, conn, first)
 	if err != nil {
 		c := classify(err)
 		broken = c == classNewConn || c == classLost
 		return fmt.Errorf("store: begin: %w", err), c != classOther
 	}
 	tx := &Tx{s: s, run: run, now: s.now().UTC().Truncate(time.Microsecond)}
+	defer func() {
+		if tx.peek != nil {
+			s.crowd.deciding.Add(-1)
+		}
+	}()
 	err = do(context.WithValue(ctx, inTxKey{}, true), tx)
 	if err == nil {
 		err = ctx.Err()
 	}
 	refused := err != nil
 	if !refused {
-		refused, err = run.commit(steady)
+		refused, err = tx.commit(steady)
 	}
 	switch {
 	case refused:
 		rollback := run.rollback(steady)
 		c := classify(err)
 		broken = c == classNewConn || c == classLost || (rollback != nil && !errors.Is(rollback, sql.ErrTxDone))
-		return err, c == classAgain || c == classNewConn || c == classLost
+		return err, (c == classAgain || c == classNewConn || c == classLost) && !errors.Is(err, ErrUnknownOutcome)
 	case err != nil:
 		return s.commitFailed(err, &broken)
 	}
@@ -266,13 +313,45 @@ func (s *Store) once(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	return nil, false
 }
 
+// eventLog is the savepoint in front of a transaction's events.
+const eventLog = "event_log"
+
+// commit commits, and before that writes the events that were left for it because nobody else seemed to decide anything:
+// behind the end of the log as it was read at the beginning, in one trip and without a lock that anybody would wait for
+// while our answer travels. When somebody else has written events meanwhile, all the rest is there still, in front of a savepoint; the log is locked then, as it
+// always is where something else has to be asked, and nobody can come first a second time.
+func (t *Tx) commit(ctx context.Context) (refused bool, err error) {
+	if t.events == nil {
+		return t.run.commit(ctx, t.last...)
+	}
+	mark := sent{query: "savepoint " + eventLog, changed: func(int64) {}}
+	if err = errors.Join(t.run.exec(ctx, mark), t.events(*t.peek)); err != nil {
+		return true, err
+	}
+	if refused, err = t.run.commit(ctx, t.last...); !errors.Is(err, errHeadMoved) {
+		return refused, err
+	}
+	var head audit.Head
+	t.s.crowd.wary.Store(waryFor)
+	if err = t.run.backTo(ctx, eventLog); err == nil {
+		err = readAll(ctx, t, headRead(t.ForUpdate(), &head))
+	}
+	if err == nil {
+		err = t.events(head)
+	}
+	if err != nil {
+		return true, err
+	}
+	return t.run.commit(ctx, t.last...)
+}
+
 // begin begins a transaction, or on PostgreSQL makes the first statement do it.
-func (s *Store) begin(ctx, steady context.Context, conn *sql.Conn) (carrier, error) {
+func (s *Store) begin(ctx, steady context.Context, conn *sql.Conn, first *ahead) (carrier, error) {
 	if s.d.pipelines {
 		pg, err := raw(conn)
-		return &pipeline{s: s, conn: pg}, err
+		return &pipeline{s: s, conn: pg, ahead: first}, err
 	}
-	s.countTrip(ctx)
+	s.countTrip(ctx, "begin")
 	tx, err := conn.BeginTx(steady, nil)
 	return direct{s, tx}, err
 }
@@ -296,37 +375,6 @@ func (s *Store) commitFailed(err error, broken *bool) (error, bool) {
 		return unknownOutcome(err), false
 	}
 	return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: commit: %w", err)), false
-}
-
-// alone runs one statement that answers with one row, in a transaction of its own: on PostgreSQL in one round
-// trip, for which the statement has to be all there is.
-//
-// Errors: sql.ErrNoRows; otherwise as InTx.
-func (s *Store) alone(ctx context.Context, query string, args []any, dest ...any) error {
-	if !s.d.pipelines {
-		return s.InTx(ctx, func(ctx context.Context, tx *Tx) error { return tx.QueryRow(ctx, query, args...).Scan(dest...) })
-	}
-	if ctx.Value(inTxKey{}) != nil {
-		return errNested
-	}
-	return s.again(ctx, func() (error, bool) {
-		s.countStatement(ctx)
-		s.countTrip(ctx)
-		err := s.write.QueryRowContext(ctx, query, args...).Scan(dest...)
-		switch c := classify(err); {
-		case err == nil:
-			s.countRows(ctx, 1)
-			s.each(ctx, func(c *Stats) { c.commits.Add(1) })
-			return nil, false
-		case errors.Is(err, sql.ErrNoRows):
-			return err, false
-		case c == classAgain, c == classNewConn && answered(err):
-			return err, true
-		case c == classLost, c == classNewConn:
-			return unknownOutcome(err), false
-		}
-		return err, false
-	})
 }
 
 func ring(bell chan struct{}) {

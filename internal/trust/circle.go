@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"doverie/internal/effect"
+	"doverie/internal/fault"
 	"doverie/internal/policy"
 )
 
@@ -62,17 +63,32 @@ type Circle struct {
 	Subject     Parent // the action of that approval, or the recovery or action asked for; nil when none
 	Newcomer    Newcomer
 	Guards      []Guard // switches somebody touched; only with Around.Guards
+	Known       bool    // Around.Device is a browser that the principal signed in from before
+	Try         Try     // what Around.Try counted; the zero Try: there is no code to try
 }
 
-// Around says whose circle to load, by the one id the caller has. Exactly one of the first five is set.
+// Around says whose circle to load, by the one thing the caller has of it. Exactly one of the first six is set.
 type Around struct {
 	Principal string
 	Link      string
 	Approval  string
 	Recovery  string
 	Action    string
+	Browser   []byte // hash of the secret of the browser that started a recovery
 	Newcomer  string // account that answers an invitation; only with Link
 	Guards    bool   // the principal's switches too
+	Device    []byte // hash of the secret of a remembered browser, or nil; only with Browser
+
+	// Try, for Decide, counts an attempt at a code. It is committed before the decision begins, and so before anybody
+	// compares anything: it stands whatever the decision comes to, and is not counted again when the decision is retried.
+	Try *Attempt
+}
+
+// Attempt names the live code that somebody is trying.
+type Attempt struct {
+	Purpose string
+	Bound   string // the object of the code; empty: the recovery of Around.Browser
+	Most    int    // tries of one code
 }
 
 // Outcome is what a decision changed. Every row in it is written under the version it was read at:
@@ -99,7 +115,19 @@ type Circles interface {
 type Try struct {
 	CodeID string
 	Hash   []byte
-	Left   int // attempts left after this one
+	Left   int   // attempts left after this one
+	Why    error // when there was no code to try: a Refused fault that says why
+}
+
+// Missing is why there is no code to compare with; nil when there is one.
+func (t Try) Missing() error {
+	switch {
+	case t.CodeID != "":
+		return nil
+	case t.Why != nil:
+		return t.Why
+	}
+	return fault.New(fault.Refused, "fault.code.dead", nil)
 }
 
 // Codes counts attempts at one-time codes.
@@ -110,9 +138,6 @@ type Codes interface {
 	// MaySend refuses with a Limited fault ("After" says how long to wait) when a code of that purpose went to that
 	// object too lately or too often.
 	MaySend(ctx context.Context, purpose, bound string, p policy.Policy) error
-	// PhoneAllows tells whether the phone may be sent one more code of that purpose today. An empty
-	// phone costs the same look.
-	PhoneAllows(ctx context.Context, purpose, phone string, p policy.Policy) (bool, error)
 }
 
 // Able counts the guardians who could approve before the deadline.

@@ -8,7 +8,6 @@ import (
 
 	"doverie/internal/effect"
 	"doverie/internal/fault"
-	"doverie/internal/policy"
 	"doverie/internal/secret"
 	"doverie/internal/trust"
 )
@@ -170,17 +169,6 @@ func TestContactSuspended(t *testing.T) {
 	}
 }
 
-// oneCode is the phone of a contact with the code 123456 on it.
-type oneCode struct {
-	trust.Codes
-
-	keys *secret.Keyring
-}
-
-func (c oneCode) CountTry(_ context.Context, purpose, bound string, _ policy.Policy) (trust.Try, error) {
-	return trust.Try{CodeID: "code", Hash: c.keys.HashCode(secret.Purpose(purpose), bound, "123456"), Left: 4}, nil
-}
-
 // Of two votes that are needed the first counts only while its contact could still give it (DOMAIN §3).
 func TestAnEarlierVoteIsCountedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -202,7 +190,8 @@ func TestAnEarlierVoteIsCountedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		decisions := &trust.Decisions{Circles: s, Codes: oneCode{keys: keys}, Keys: keys, Policy: rules}
+		s.circle.Try = trust.Try{CodeID: "code", Hash: keys.HashCode(secret.Approval, trust.CodeBound("approval-b", "session"), "123456"), Left: 4}
+		decisions := &trust.Decisions{Circles: s, Keys: keys, Policy: rules}
 		if err := decisions.Approve(context.Background(), effect.Act{}, "contact-b", "session", "approval-b", "123456"); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -14,7 +14,6 @@ import (
 // offers a step that is not its turn, and the machine refuses it if someone asks all the same (T29).
 type Decisions struct {
 	Circles  Circles
-	Codes    Codes
 	Passkeys ApprovalKeys
 	Keys     *secret.Keyring
 	Policy   policy.Policy
@@ -138,43 +137,28 @@ func (s *Decisions) Approve(ctx context.Context, act effect.Act, contact, sessio
 	// Only this contact's last step ever makes a code for this request and this session: before it, after it, and
 	// for everybody else there is none to try.
 	bound := CodeBound(approvalID, session)
-	try, err := s.Codes.CountTry(ctx, string(secret.Approval), bound, s.Policy)
-	if fault.HasKey(err, "fault.code.dead") {
-		return s.whyNoCode(ctx, contact, approvalID, err)
-	}
-	if err != nil {
-		return err
-	}
-	if !s.Keys.SameCode(secret.Approval, bound, typed, try.Hash) {
-		return fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": try.Left})
-	}
-	return s.confirm(ctx, act, contact, approvalID, Confirmed{CodeID: try.CodeID, Session: session})
-}
-
-// whyNoCode says why there is no code to try: the request is not his, its step is another, or the code is over.
-func (s *Decisions) whyNoCode(ctx context.Context, contact, approvalID string, dead error) error {
-	c, err := s.Circles.Look(ctx, Around{Approval: approvalID})
-	switch {
-	case err != nil:
-		return err
-	case c.Approval.Contact != contact:
-		return only(c.Approval.Contact, contact)
-	case c.Approval.State != Matched:
-		return fault.New(fault.Conflict, "fault.approval.state_"+c.Approval.stateKey(), nil)
-	}
-	return dead
-}
-
-// confirm is the yes of a contact who has proven himself: whether he may say it is read in this transaction (T24).
-func (s *Decisions) confirm(ctx context.Context, act effect.Act, contact, approvalID string, e Confirmed) error {
-	_, err := s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
-		e.Unable = []Reason{LinkNotGuarding}
-		if g, ok := c.GuardianOf(contact); ok {
-			_, e.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
+	around := Around{Approval: approvalID, Try: &Attempt{Purpose: string(secret.Approval), Bound: bound, Most: s.Policy.CodeTries}}
+	_, err := s.decideAround(ctx, act, contact, around, func(c Circle) (ApprovalEvent, error) {
+		switch {
+		case c.Try.Missing() != nil && c.Approval.State != Matched:
+			return nil, fault.New(fault.Conflict, "fault.approval.state_"+c.Approval.stateKey(), nil)
+		case c.Try.Missing() != nil:
+			return nil, c.Try.Missing()
+		case !s.Keys.SameCode(secret.Approval, bound, typed, c.Try.Hash):
+			return nil, fault.New(fault.Refused, "fault.code.wrong", fault.Args{"Left": c.Try.Left})
 		}
-		return e, nil
+		return s.confirmed(c, contact, Confirmed{CodeID: c.Try.CodeID, Session: session}), nil
 	})
 	return err
+}
+
+// confirmed is the yes of a contact who has proven himself: whether he may say it is read in this transaction (T24).
+func (s *Decisions) confirmed(c Circle, contact string, e Confirmed) Confirmed {
+	e.Unable = []Reason{LinkNotGuarding}
+	if g, ok := c.GuardianOf(contact); ok {
+		_, e.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)
+	}
+	return e
 }
 
 // matched reads the request for a proof by passkey: it must be the contact's own, and his last step.
@@ -215,7 +199,10 @@ func (s *Decisions) ApproveWithPasskey(ctx context.Context, act effect.Act, cont
 	if err != nil {
 		return err
 	}
-	return s.confirm(ctx, act, contact, approvalID, Confirmed{Session: session, Passkey: true, Burn: burn})
+	_, err = s.decide(ctx, act, contact, approvalID, func(c Circle) (ApprovalEvent, error) {
+		return s.confirmed(c, contact, Confirmed{Session: session, Passkey: true, Burn: burn}), nil
+	})
+	return err
 }
 
 // Reject is the contact's no: allowed at any step, and even after a yes, until the action is completed.
@@ -231,7 +218,11 @@ func (s *Decisions) Reject(ctx context.Context, act effect.Act, contact, approva
 
 // decide applies one event to one approval, and what follows from it to the guarded action, in one commit.
 func (s *Decisions) decide(ctx context.Context, act effect.Act, contact, approvalID string, event func(Circle) (ApprovalEvent, error)) (after Approval, err error) {
-	err = s.Circles.Decide(ctx, act, Around{Approval: approvalID}, func(c Circle) (Outcome, error) {
+	return s.decideAround(ctx, act, contact, Around{Approval: approvalID}, event)
+}
+
+func (s *Decisions) decideAround(ctx context.Context, act effect.Act, contact string, around Around, event func(Circle) (ApprovalEvent, error)) (after Approval, err error) {
+	err = s.Circles.Decide(ctx, act, around, func(c Circle) (Outcome, error) {
 		if err := only(c.Approval.Contact, contact); err != nil {
 			return Outcome{}, err
 		}

@@ -23,7 +23,7 @@ func (p *Passkeys) signedIn(w http.ResponseWriter, r *http.Request, in asked) (a
 		return nil, err
 	}
 	p.kit.ClearCookie(w, keyCookie)
-	return p.welcome(w, r, entered, in)
+	return p.welcome(w, r, entered, in), nil
 }
 
 func (p *Passkeys) input(r *http.Request, cookie string, in asked) session.KeyInput {
@@ -32,9 +32,8 @@ func (p *Passkeys) input(r *http.Request, cookie string, in asked) session.KeyIn
 	}
 }
 
-func (p *Passkeys) welcome(w http.ResponseWriter, r *http.Request, entered session.Entered, in asked) (any, error) {
-	to, err := p.signIn.welcome(w, r, entered, p.kit.Cookie(r, deviceCookie), in.Next)
-	return told{Next: to}, err
+func (p *Passkeys) welcome(w http.ResponseWriter, r *http.Request, entered session.Entered, in asked) told {
+	return told{Next: p.signIn.welcome(w, entered, p.kit.Cookie(r, deviceCookie), in.Next)}
 }
 
 func (p *Passkeys) secondOptions(_ http.ResponseWriter, r *http.Request, _ asked) (any, error) {
@@ -46,7 +45,7 @@ func (p *Passkeys) second(w http.ResponseWriter, r *http.Request, in asked) (any
 	if err != nil {
 		return nil, err
 	}
-	return p.welcome(w, r, entered, in)
+	return p.welcome(w, r, entered, in), nil
 }
 
 func (p *Passkeys) stepUpOptions(_ http.ResponseWriter, r *http.Request, auth session.Auth, _ asked) (any, error) {

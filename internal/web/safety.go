@@ -95,7 +95,7 @@ func (p *Safety) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 // failure to look is logged and leaves the page as it is: the notices went out on every channel.
 func (p *Safety) Banner(r *http.Request) []ui.Notice {
 	v := httpx.VisitorOf(r)
-	if v.Account == "" || v.Office != "" || v.OnlyPath != "" || r.URL.Path == pathAlarm {
+	if v.Account == "" || !v.Alarm || v.Office != "" || v.OnlyPath != "" || r.URL.Path == pathAlarm {
 		return nil
 	}
 	a, ok, err := p.alarms.AlarmFor(r.Context(), v.Account)

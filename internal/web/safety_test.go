@@ -320,19 +320,22 @@ func TestUnfreeze(t *testing.T) {
 }
 
 func TestBanner(t *testing.T) {
+	alarmed := vera
+	alarmed.Alarm = true
 	for _, c := range []struct {
 		name, path string
 		fake       fakeSafety
 		who        httpx.Visitor
 		shown      bool
 	}{
-		{"signed in", "/help", fakeSafety{open: true, alarm: anAlarm}, vera, true},
-		{"nothing open", "/help", fakeSafety{}, vera, false},
+		{"signed in", "/help", fakeSafety{open: true, alarm: anAlarm}, alarmed, true},
+		{"nothing open", "/help", fakeSafety{open: true, alarm: anAlarm}, vera, false},
+		{"it ended just now", "/help", fakeSafety{}, alarmed, false},
 		{"a stranger", "/help", fakeSafety{open: true, alarm: anAlarm}, httpx.Visitor{}, false},
 		{"an operator", "/help", fakeSafety{open: true, alarm: anAlarm}, httpx.Visitor{Account: "o", Office: "1"}, false},
-		{"its own page", "/safety/alarm", fakeSafety{open: true, alarm: anAlarm}, vera, false},
+		{"its own page", "/safety/alarm", fakeSafety{open: true, alarm: anAlarm}, alarmed, false},
 		{"frozen", pathFrozen, fakeSafety{open: true, alarm: anAlarm}, frozenVera, false},
-		{"the database is away", "/help", fakeSafety{alarmErr: fault.New(fault.Busy, "fault.busy", nil)}, vera, false},
+		{"the database is away", "/help", fakeSafety{alarmErr: fault.New(fault.Busy, "fault.busy", nil)}, alarmed, false},
 	} {
 		w := newSafetySite(t, &c.fake, c.who).ask(c.path, "ru", nil)
 		if got := strings.Contains(w.Body.String(), `<a href="/safety/alarm">`); got != c.shown || w.Code != http.StatusOK {

@@ -10,7 +10,6 @@ import (
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
 	"doverie/internal/policy"
-	"doverie/internal/recovery"
 	"doverie/internal/session"
 	"doverie/internal/ui"
 )
@@ -54,11 +53,6 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (session.Auth, error)
 }
 
-// OpenAlarm tells whether somebody recovers the account now; recovery.Service has it.
-type OpenAlarm interface {
-	AlarmFor(ctx context.Context, account string) (a recovery.Alarm, ok bool, err error)
-}
-
 // SignIn is the pages of the sign-in.
 type SignIn struct {
 	arrivals
@@ -66,7 +60,6 @@ type SignIn struct {
 	kit      *httpx.Kit
 	of       SignIns
 	contacts AskedContacts
-	alarms   OpenAlarm
 	policy   policy.Policy
 	now      func() time.Time
 	cookie   string // of the session
@@ -74,8 +67,8 @@ type SignIn struct {
 }
 
 // NewSignIn prepares the pages.
-func NewSignIn(kit *httpx.Kit, of SignIns, contacts AskedContacts, alarms OpenAlarm, p policy.Policy, now func() time.Time) *SignIn {
-	return &SignIn{kit: kit, of: of, contacts: contacts, alarms: alarms, policy: p, now: now}
+func NewSignIn(kit *httpx.Kit, of SignIns, contacts AskedContacts, p policy.Policy, now func() time.Time) *SignIn {
+	return &SignIn{kit: kit, of: of, contacts: contacts, policy: p, now: now}
 }
 
 // Mount adds the pages.

@@ -72,18 +72,14 @@ func (p *SignIn) enter(w http.ResponseWriter, r *http.Request) error {
 		}
 		return p.fail(w, r, err, next)
 	}
-	to, err := p.welcome(w, r, in, device, next)
-	if err != nil {
-		return err
-	}
-	return httpx.Redirect(w, r, to)
+	return httpx.Redirect(w, r, p.welcome(w, in, device, next))
 }
 
 // welcome gives the browser the secrets of a fresh session and says where it goes first. A sign-in that waits for
 // the contacts has no session yet.
-func (p *SignIn) welcome(w http.ResponseWriter, r *http.Request, in session.Entered, device, next string) (to string, err error) {
+func (p *SignIn) welcome(w http.ResponseWriter, in session.Entered, device, next string) (to string) {
 	if !in.Waits.IsZero() {
-		return p.keepWaiting(w, in, next), nil
+		return p.keepWaiting(w, in, next)
 	}
 	p.kit.ClearCookie(w, signInCookie)
 	p.kit.SetCookie(w, p.cookie, in.Token, p.policy.SessionTTL)
@@ -93,27 +89,23 @@ func (p *SignIn) welcome(w http.ResponseWriter, r *http.Request, in session.Ente
 	case !in.NewDevice:
 		p.kit.SetCookie(w, deviceCookie, device, deviceLife)
 	}
-	return p.after(r, in, next)
+	return after(in, next)
 }
 
 // after says where a fresh session goes first: to its only page, to the question whether an open
 // recovery is the person's own (DOMAIN §5.10), or onward.
-func (p *SignIn) after(r *http.Request, in session.Entered, next string) (string, error) {
+func after(in session.Entered, next string) string {
 	switch in.Gate {
 	case session.FrozenGate:
-		return FrozenPath, nil
+		return FrozenPath
 	case session.MustChangeGate:
-		return MustChangePath, nil
+		return MustChangePath
 	case session.NoGate:
 	}
-	_, open, err := p.alarms.AlarmFor(r.Context(), in.Account.ID)
-	if err != nil {
-		return "", err
+	if in.Account.Recovering {
+		return pathAlarm
 	}
-	if open {
-		return pathAlarm, nil
-	}
-	return orProfile(next), nil
+	return orProfile(next)
 }
 
 // codeAgain asks for the code once more: what was chosen stays.

@@ -95,11 +95,7 @@ func (p *SignIn) enterApproved(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return p.fail(w, r, err, next)
 	}
-	to, err := p.welcome(w, r, in, "", next)
-	if err != nil {
-		return err
-	}
-	return httpx.Redirect(w, r, to)
+	return httpx.Redirect(w, r, p.welcome(w, in, "", next))
 }
 
 func (p *SignIn) leaveWaiting(w http.ResponseWriter, r *http.Request) error {

@@ -68,12 +68,18 @@ func walkOnce(t *testing.T, engine string) []stepCost {
 	read := func() cost {
 		return cost{stats.Statements(), stats.RoundTrips(), stats.Commits(), stats.RowsWritten()}
 	}
+	var trips []string // of the step under way, for -v
+	stats.Watch(func(statements []string) { trips = append(trips, trip(statements)) })
 	var steps []stepCost
 	sum, delivered, before := stepCost{name: whole}, stepCost{name: messages}, read()
 	p.recover(w, func(name string) {
 		now := read()
 		spent := now.minus(before)
 		before = now
+		if testing.Verbose() && engine == "postgres" && name != messages {
+			t.Logf("%s: %d round trips\n%s", name, len(trips), strings.Join(trips, "\n"))
+		}
+		trips = nil
 		if name == messages {
 			delivered.cost = delivered.plus(spent)
 			return
@@ -85,6 +91,25 @@ func walkOnce(t *testing.T, engine string) []stepCost {
 		t.Fatal("nothing was counted")
 	}
 	return append(steps, sum, delivered)
+}
+
+var (
+	spaces = regexp.MustCompile(`\s+`)
+	about  = regexp.MustCompile(`^(WITH changed AS \()?(SELECT|INSERT INTO|UPDATE|DELETE FROM) (\S+)|FROM (\w+)|FOR UPDATE$`)
+)
+
+// trip is one round trip in a line: what each of its statements does, and to which tables.
+func trip(statements []string) string {
+	short := make([]string, 0, len(statements))
+	for _, s := range statements {
+		s = spaces.ReplaceAllString(s, " ")
+		words := about.FindAllString(s, 3) //nolint:mnd // enough to tell it from others
+		if len(words) == 0 {
+			words = []string{s}
+		}
+		short = append(short, strings.Join(words, " … "))
+	}
+	return "\t· " + strings.Join(short, "; ")
 }
 
 func tableOf(steps []stepCost) string {

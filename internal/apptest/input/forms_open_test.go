@@ -98,7 +98,7 @@ func openForms() []form {
 				{typed: "a phone nobody has (the same answer)", with: []string{"identifier", "+79160000001"}, says: []say{words("fault.sign_in.wrong")}, kept: []string{"identifier"}, counts: []string{"rate_limits"}},
 				{
 					typed: "the eleventh try in an hour", with: []string{"password", "не тот пароль вовсе"}, status: 422, kept: []string{"identifier"},
-					says: []say{words("fault.limited.after", "After", 6*time.Minute)}, counts: []string{"rate_limits"},
+					says: []say{words("fault.limited.after", "After", 6*time.Minute)},
 					first: func(p *play, c *apptest.Client) {
 						for range p.Policy.SignInsPerAccount {
 							c.Post("/sign-in", "identifier", p.Vera.Phone, "password", "не тот пароль вовсе")

@@ -8,7 +8,6 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/recovery"
-	"doverie/internal/secret"
 	"doverie/internal/session"
 	"doverie/internal/trust"
 )
@@ -20,7 +19,7 @@ func (a *actor) push() {
 		if b.account != h.id {
 			continue
 		}
-		if r, err := a.attempts.Of(a.ctx, secret.HashToken(b.secret)); err == nil && !r.Over() {
+		if r, err := a.of(b.secret); err == nil && !r.Over() {
 			a.pushOn(b.secret, r)
 			return
 		}
@@ -159,7 +158,7 @@ func (a *actor) applicantActs() {
 	case 1:
 		a.told("verify", a.recovery.Verify(a.ctx, act, b, a.strangeCode()))
 	case 2:
-		if r, err := a.attempts.Of(a.ctx, secret.HashToken(b)); err == nil {
+		if r, err := a.of(b); err == nil {
 			a.complete(b, r.Account)
 		}
 	case 3:
@@ -169,7 +168,7 @@ func (a *actor) applicantActs() {
 			a.told("cancel", a.recovery.Cancel(a.ctx, act, b))
 		}
 	default:
-		if r, err := a.attempts.Of(a.ctx, secret.HashToken(b)); err == nil && r.Account != "" {
+		if r, err := a.of(b); err == nil && r.Account != "" {
 			a.pushOn(b, r)
 		}
 	}
@@ -502,7 +501,7 @@ func (a *actor) race() {
 		},
 	}
 	for _, b := range a.recentBrowsers() {
-		if r, err := a.attempts.Of(a.ctx, secret.HashToken(b.secret)); err == nil && r.ID == id {
+		if r, err := a.of(b.secret); err == nil && r.ID == id {
 			acts = append(acts,
 				func() { a.pushOn(b.secret, r) },
 				func() { a.pushOn(b.secret, r) },

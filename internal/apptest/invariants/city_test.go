@@ -1,6 +1,7 @@
 package invariants_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -96,14 +97,14 @@ func newCity(t *testing.T, db *storetest.DB, lie bend) *city {
 	c.accounts = &account.Service{Store: eyes, Codes: db, Limits: db, Passwords: c.hasher, Keys: db.Keys, Policy: p, Now: db.Clock.Now, Issuer: "Доверие"}
 	c.sessions = &session.Service{Store: eyes, Codes: db, Limits: db, Passwords: c.hasher, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
 	c.links = &trust.Links{Circles: circles, Newcomers: s, Limits: s, Keys: db.Keys, Policy: p, ParseInvited: parseInvited}
-	c.decisions = &trust.Decisions{Circles: circles, Codes: s, Keys: db.Keys, Policy: p}
+	c.decisions = &trust.Decisions{Circles: circles, Keys: db.Keys, Policy: p}
 	c.protect = &trust.Protect{Circles: circles, Keys: db.Keys, Policy: p}
 	var found recovery.Owners = owners{c}
 	if lie.owners != nil {
 		found = lie.owners(found)
 	}
 	c.attempts = seen
-	c.recovery = &recovery.Service{Circles: circles, Codes: s, Owners: found, Attempts: seen, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
+	c.recovery = &recovery.Service{Circles: circles, Owners: found, Attempts: seen, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
 	c.stops = &recovery.Stops{Recoveries: c.recovery, Freezes: c.protect}
 	c.background()
 	c.settle()
@@ -237,11 +238,6 @@ func (o owners) ByIdentifier(ctx context.Context, typed string) (recovery.Owner,
 	return o.owner(a), err
 }
 
-func (o owners) ByID(ctx context.Context, id string) (recovery.Owner, error) {
-	a, err := o.c.Account(ctx, id)
-	return o.owner(a), err
-}
-
 func (o owners) owner(a account.Account) recovery.Owner {
 	owner := recovery.Owner{Account: a.ID, Phone: a.Phone, PhoneCurrent: a.PhoneCurrent(o.c.Clock.Now(), o.c.p)}
 	if a.EmailVerified() {
@@ -250,19 +246,22 @@ func (o owners) owner(a account.Account) recovery.Owner {
 	return owner
 }
 
-func (o owners) SameSNILS(ctx context.Context, id, typed string) (bool, error) {
-	a, err := o.c.Account(ctx, id)
-	return a.SNILS == typed, err
-}
-
-// Remembers implements recovery.Owners: everybody has one browser that he signed in from before.
-func (o owners) Remembers(_ context.Context, account, token string) (bool, error) {
-	return account != "" && token == ownBrowser(account), nil
+// Arrive implements recovery.Owners: everybody has one browser that he signed in from before.
+func (o owners) Arrive(ctx context.Context, area, typed string, device []byte) (recovery.Owner, error) {
+	id, wrong := account.ParseIdentifier(typed)
+	if wrong != "" {
+		return recovery.Owner{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
+	}
+	owner, err := o.c.trust.Arrive(ctx, area, id, nil)
+	owner.Known = owner.Account != "" && bytes.Equal(device, secret.HashToken(ownBrowser(owner.Account)))
+	return owner, err
 }
 
 func ownBrowser(account string) string { return "the browser of " + account }
 
-func (o owners) HashNew(ctx context.Context, _, password string) (string, error) {
+func (owners) SNILS(typed string) string { return typed }
+
+func (o owners) HashNew(ctx context.Context, _ recovery.Owner, password string) (string, error) {
 	return o.c.hasher.Hash(ctx, password)
 }
 
@@ -370,4 +369,10 @@ func (a *actor) told(what string, err error) {
 	if err != nil && fault.Of(err).Kind == fault.Internal && !errors.Is(err, errLost) {
 		a.ledger.faultf("I3", "%s failed without telling why: %v", what, err)
 	}
+}
+
+// of finds the recovery of a browser.
+func (c *city) of(browser string) (recovery.Recovery, error) {
+	r, _, err := c.attempts.WithOwner(c.ctx, secret.HashToken(browser))
+	return r, err
 }

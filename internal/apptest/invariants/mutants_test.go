@@ -27,7 +27,7 @@ type mutant struct {
 func mutants() []mutant {
 	return []mutant{
 		{"I1", "the contacts who guard an account are read when its recovery proves itself", in(func(around trust.Around, c *trust.Circle) {
-			if around.Recovery != "" {
+			if around.Recovery != "" || len(around.Browser) > 0 {
 				c.Guardians = nil
 			}
 		})},
@@ -197,9 +197,9 @@ func stale() bend {
 // telltale says that an identifier names nobody.
 type telltale struct{ recovery.Owners }
 
-// ByIdentifier implements recovery.Owners.
-func (t telltale) ByIdentifier(ctx context.Context, typed string) (recovery.Owner, error) {
-	o, err := t.Owners.ByIdentifier(ctx, typed)
+// Arrive implements recovery.Owners.
+func (t telltale) Arrive(ctx context.Context, area, typed string, device []byte) (recovery.Owner, error) {
+	o, err := t.Owners.Arrive(ctx, area, typed, device)
 	if err == nil && o.Account == "" {
 		return o, fault.New(fault.NotFound, "fault.not_found", nil)
 	}

@@ -28,8 +28,11 @@ type world struct {
 	recovery  *recovery.Service
 }
 
-// owners answers for accounts by their phone, as the composition root does for every identifier.
-type owners struct{ db *storetest.DB }
+// owners answers for accounts as the composition root does.
+type owners struct {
+	db *storetest.DB
+	of *store.Trust
+}
 
 func (o owners) ByIdentifier(ctx context.Context, typed string) (recovery.Owner, error) {
 	id, wrong := account.ParseIdentifier(typed)
@@ -40,26 +43,20 @@ func (o owners) ByIdentifier(ctx context.Context, typed string) (recovery.Owner,
 	if fault.Is(err, fault.NotFound) {
 		return recovery.Owner{}, nil
 	}
-	return o.owner(a), err
+	return recovery.Owner{Account: a.ID}, err
 }
 
-func (o owners) ByID(ctx context.Context, id string) (recovery.Owner, error) {
-	a, err := o.db.Account(ctx, id)
-	return o.owner(a), err
+func (o owners) Arrive(ctx context.Context, area, typed string, device []byte) (recovery.Owner, error) {
+	id, wrong := account.ParseIdentifier(typed)
+	if wrong != "" {
+		return recovery.Owner{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
+	}
+	return o.of.Arrive(ctx, area, id, device)
 }
 
-func (o owners) owner(a account.Account) recovery.Owner {
-	return recovery.Owner{Account: a.ID, Phone: a.Phone, PhoneCurrent: a.PhoneCurrent(o.db.Clock.Now(), policy.Default()), Email: a.Email}
-}
+func (owners) SNILS(typed string) string { return typed }
 
-func (o owners) SameSNILS(ctx context.Context, id, typed string) (bool, error) {
-	a, err := o.db.Account(ctx, id)
-	return a.SNILS == typed, err
-}
-
-func (o owners) Remembers(context.Context, string, string) (bool, error) { return false, nil }
-
-func (o owners) HashNew(_ context.Context, _, password string) (string, error) {
+func (owners) HashNew(_ context.Context, _ recovery.Owner, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
@@ -73,9 +70,9 @@ func newWorld(t *testing.T, db *storetest.DB) *world {
 			ParseInvited: func(name, phone string) (string, string, string, error) {
 				return account.FoldName(name), phone, name + ", " + account.MaskPhone(phone), nil
 			}},
-		decisions: &trust.Decisions{Circles: s, Codes: s, Keys: db.Keys, Policy: p},
+		decisions: &trust.Decisions{Circles: s, Keys: db.Keys, Policy: p},
 		protect:   &trust.Protect{Circles: s, Keys: db.Keys, Policy: p},
-		recovery:  &recovery.Service{Circles: s, Codes: s, Owners: owners{db}, Attempts: s, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now},
+		recovery:  &recovery.Service{Circles: s, Owners: owners{db, s}, Attempts: s, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now},
 	}
 }
 

@@ -225,6 +225,53 @@ func TestReverseAttackRace(t *testing.T) {
 	})
 }
 
+// A quiet code is never refused. While a contact's code lives on the phone, beyond the day's limit and beyond the share
+// of the asker, the same rows are written, and nobody is sent anything that anybody could enter (T04, T18, T21).
+func TestQuietCodesAreMuted(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера", Phone: phone})
+		n := 0
+		sends := func(what string, want bool, change func(*effect.IssueCode)) {
+			t.Helper()
+			n++
+			c := code(db, fmt.Sprintf("q%d", n), secret.RecoveryProve, fmt.Sprintf("r%d", n), phone)
+			c.Quiet, c.DayLimit, c.Account = true, 3, vera.ID
+			change(&c)
+			message := effect.Send{Kind: "recovery.code", To: vera.ID, Via: []effect.Channel{effect.SMS}, Args: map[string]string{"code": "123456"}, Key: c.ID}
+			mustApply(t, db, c, message)
+			sent := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE key = $1 AND account_id = $2 AND state = 'pending'`, c.ID, vera.ID)
+			if (sent == 1) != want || db.Count(t, `SELECT COUNT(id) FROM outbox WHERE key = $1`, c.ID) != 1 {
+				t.Errorf("%s: sent %d", what, sent)
+			}
+			kept, err := db.CountTry(t.Context(), c.Purpose, c.Bound, 5, db.Clock.Now())
+			if err != nil || (string(kept.Hash) == string(c.Hash)) != want {
+				t.Errorf("%s: the code can be entered: %t, %v", what, string(kept.Hash) == string(c.Hash), err)
+			}
+		}
+		plain := func(*effect.IssueCode) {}
+		share := func(only bool) func(*effect.IssueCode) {
+			return func(c *effect.IssueCode) {
+				c.Share = effect.Share{Name: "recovery_here", Subject: "vera 91.221.0.0/16", Most: 1, Per: 24 * time.Hour, CountOnly: only}
+			}
+		}
+		mustApply(t, db, code(db, "a", secret.Approval, "approval", phone))
+		sends("while an approval lives", false, plain)
+		db.Clock.Advance(codeLives)
+		sends("the first", true, share(false))
+		sends("beyond the share", false, share(false))
+		sends("beyond it, and only counted", true, share(true))
+		sends("the third of the day", true, plain)
+		sends("the fourth", false, plain)
+		sends("the owner's own browser", true, func(c *effect.IssueCode) { c.DayLimit = 6 })
+		if sent, err := db.CodesSent(t.Context(), phone, string(secret.RecoveryProve), db.Clock.Now().Add(-time.Hour)); sent != 4 || err != nil {
+			t.Errorf("%d codes are counted for the phone, %v", sent, err)
+		}
+		mustApply(t, db, effect.DropCodes{Bound: "r7"}, effect.DropCodes{Bound: "r5"}, effect.DropCodes{Bound: "r4"}, effect.DropCodes{Bound: "r2"})
+		mustApply(t, db, code(db, "a2", secret.Approval, "approval 2", phone)) // muted codes keep no contact from his own
+	})
+}
+
 func TestCodesADayAreCountedExactly(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
