@@ -114,7 +114,7 @@ func (w *world) step() {
 	}
 	ops := []op{
 		{34, w.push}, {8, w.randomApplicant}, {12, w.randomContact}, {8, w.randomLink}, {5, w.randomOwner}, {4, w.randomFacts},
-		{10, w.clock}, {5, w.timer}, {4, w.race}, {3, w.loss}, {3, w.twins}, {4, w.look},
+		{10, w.clock}, {5, w.timer}, {4, w.race}, {1, w.fallen}, {3, w.loss}, {3, w.twins}, {4, w.look},
 	}
 	total := 0
 	for _, o := range ops {

@@ -256,11 +256,24 @@ func (s *Protect) GiveUp(ctx context.Context, act effect.Act, account, actionID 
 }
 
 func (s *Protect) endAction(c Circle, a Action, e ActionEvent, reason string) (Outcome, error) {
+	pending, _ := c.PendingOf(a.ID)
+	if f, ok := e.(ActionFinished); ok {
+		f.Standing = c.Standing(pending.Approvals)
+		e = f
+	}
 	n, effs, err := a.Apply(c.Now, s.Policy, e)
 	if err != nil {
 		return Outcome{}, err
 	}
-	pending, _ := c.PendingOf(a.ID)
 	closed, more, err := CloseApprovals(c.Now, s.Policy, pending.Approvals, reason)
 	return Outcome{Actions: []Parent{n}, Approvals: closed, Effects: append(effs, more...)}, err
 }
+
+// done tells whether the action of the outcome was finished; otherwise it ended, and whoever finished it has to be told.
+func (o Outcome) done() bool {
+	a, ok := o.Actions[0].(Action)
+	return ok && a.State == ActionDone
+}
+
+// contactGone is the answer to whoever finishes what was approved by contacts of whom too few are left.
+func contactGone() error { return fault.New(fault.Conflict, "fault.action.contact_gone", nil) }

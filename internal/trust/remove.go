@@ -83,11 +83,12 @@ func (s *Protect) RemovedContact(ctx context.Context, w WaitingAction) (string, 
 }
 
 // RemoveNow ends the link whose immediate removal was approved, after a step-up: the link, the action and
-// everything that waited for that contact in one commit. Faults: NotFound; Conflict "fault.action.state_…";
-// Refused "fault.hold".
+// everything that waited for that contact in one commit. Faults: NotFound; Conflict "fault.action.state_…",
+// "fault.action.contact_gone"; Refused "fault.hold".
 func (s *Protect) RemoveNow(ctx context.Context, act effect.Act, account, actionID string) error {
 	links := &Links{Circles: s.Circles, Keys: s.Keys, Policy: s.Policy}
-	return s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
+	finished := false
+	err := s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
 		a, ok := c.Subject.(Action)
 		if !ok || a.Kind != ActionRemoveContact || a.Account != account {
 			return Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
@@ -98,6 +99,9 @@ func (s *Protect) RemoveNow(ctx context.Context, act effect.Act, account, action
 		out, err := s.endAction(c, a, ActionFinished{Guarded: true}, "finished")
 		if err != nil {
 			return Outcome{}, err
+		}
+		if finished = out.done(); !finished {
+			return out, nil
 		}
 		link, err := s.Keys.Open(sealPayload, []byte(a.ID), a.Payload)
 		if err != nil {
@@ -111,4 +115,8 @@ func (s *Protect) RemoveNow(ctx context.Context, act effect.Act, account, action
 			PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.PoliteName(),
 		}, out)
 	})
+	if err == nil && !finished {
+		return contactGone()
+	}
+	return err
 }
