@@ -263,6 +263,7 @@ func (a *App) mount(c Config) error {
 		security,
 		push,
 		web.NewHistory(a.Kit, a.Store),
+		web.NewMessages(a.Kit, told{a, c.Policy}, c.Policy),
 		web.NewProofs(a.Kit, a.Store, a.Notary.Signer.Key(), c.Now),
 		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts),
 		web.NewSwitches(a.Kit, a.Guards, c.Policy),

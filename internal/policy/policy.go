@@ -50,17 +50,18 @@ type Policy struct {
 	CodesPerPhoneDay int           `key:"codes_per_phone_day" doc:"codes of one purpose one phone may be sent in 24 h" min:"1" max:"50"`
 	SignInCodesDay   int           `key:"sign_in_codes_per_phone_day" doc:"sign-in and step-up codes one phone may be sent in 24 h, after a right password" min:"5" max:"200"`
 
-	SMSPrefixes       string `key:"sms_prefixes" doc:"beginnings of the numbers that SMS go to, with commas between them; to no other number is anything sent"`
-	SMSCodesPhone     int    `key:"sms_codes_per_phone_hour" doc:"codes by SMS to one phone in an hour, all purposes together" min:"3" max:"1000"`
-	SMSCodesPerson    int    `key:"sms_codes_per_person_hour" doc:"codes by SMS for one account in an hour" min:"3" max:"1000"`
-	SMSCodesArea      int    `key:"sms_codes_per_area_hour" doc:"codes by SMS asked for from one network area in an hour" min:"3" max:"1000000"`
-	SMSRangeDigits    int    `key:"sms_range_digits" doc:"digits that numbers of one range have in common" min:"2" max:"10"`
-	SMSCodesRange     int    `key:"sms_codes_per_range_hour" doc:"codes by SMS to one range of numbers in an hour" min:"3" max:"1000000"`
-	SMSCodes          int    `key:"sms_codes_per_hour" doc:"codes by SMS to everybody in an hour" min:"10" max:"100000000"`
-	SMSNoticesPhone   int    `key:"sms_notices_per_phone_day" doc:"notices by SMS to one phone in 24 h; warnings of a recovery are not counted" min:"5" max:"10000"`
-	SMSNotices        int    `key:"sms_notices_per_hour" doc:"notices by SMS to everybody in an hour; warnings of a recovery are not counted" min:"10" max:"100000000"`
-	ConversionPercent int    `key:"code_conversion_percent" doc:"alarm when of the codes sent by SMS in an hour fewer percent were entered" min:"1" max:"100"`
-	ConversionMin     int    `key:"code_conversion_min" doc:"codes in that hour below which there is no such alarm" min:"1" max:"1000000"`
+	SMSPrefixes       string        `key:"sms_prefixes" doc:"beginnings of the numbers that SMS go to, with commas between them; to no other number is anything sent"`
+	SMSCodesPhone     int           `key:"sms_codes_per_phone_hour" doc:"codes by SMS to one phone in an hour, all purposes together" min:"3" max:"1000"`
+	SMSCodesPerson    int           `key:"sms_codes_per_person_hour" doc:"codes by SMS for one account in an hour" min:"3" max:"1000"`
+	SMSCodesArea      int           `key:"sms_codes_per_area_hour" doc:"codes by SMS asked for from one network area in an hour" min:"3" max:"1000000"`
+	SMSRangeDigits    int           `key:"sms_range_digits" doc:"digits that numbers of one range have in common" min:"2" max:"10"`
+	SMSCodesRange     int           `key:"sms_codes_per_range_hour" doc:"codes by SMS to one range of numbers in an hour" min:"3" max:"1000000"`
+	SMSCodes          int           `key:"sms_codes_per_hour" doc:"codes by SMS to everybody in an hour" min:"10" max:"100000000"`
+	SMSNoticesPhone   int           `key:"sms_notices_per_phone_day" doc:"notices by SMS to one phone in 24 h; warnings of a recovery are not counted" min:"5" max:"10000"`
+	SMSNotices        int           `key:"sms_notices_per_hour" doc:"notices by SMS to everybody in an hour; warnings of a recovery are not counted" min:"10" max:"100000000"`
+	MessagesShown     time.Duration `key:"messages_shown" doc:"a person sees what was sent to him this long" min:"24h" max:"720h"`
+	ConversionPercent int           `key:"code_conversion_percent" doc:"alarm when of the codes sent by SMS in an hour fewer percent were entered" min:"1" max:"100"`
+	ConversionMin     int           `key:"code_conversion_min" doc:"codes in that hour below which there is no such alarm" min:"1" max:"1000000"`
 
 	RecoveryProving   time.Duration `key:"recovery_proving" doc:"time to enter the first code of a recovery" min:"5m" max:"2h"`
 	RecoveryWait      time.Duration `key:"recovery_wait" doc:"life of a request to the contact; silence is refusal" min:"10m" max:"72h"`
@@ -118,7 +119,7 @@ func Default() Policy {
 		SignInsPerAccount: 10, SignInsPerArea: 300, PasswordMin: 8, PasswordMax: 128,
 		CodeTTL: 5 * time.Minute, CodeTries: 5, CodeResend: time.Minute, CodesPerPhoneDay: 5, SignInCodesDay: 30,
 		SMSPrefixes: "+79", SMSCodesPhone: 20, SMSCodesPerson: 20, SMSCodesArea: 600, SMSRangeDigits: 7, SMSCodesRange: 300,
-		SMSCodes: 20_000, SMSNoticesPhone: 60, SMSNotices: 100_000, ConversionPercent: 40, ConversionMin: 100,
+		SMSCodes: 20_000, SMSNoticesPhone: 60, SMSNotices: 100_000, MessagesShown: 30 * day, ConversionPercent: 40, ConversionMin: 100,
 		RecoveryProving: 30 * time.Minute, RecoveryWait: 12 * time.Hour, RecoveryQuietWait: 72 * time.Hour,
 		RecoveryFinish: 12 * time.Hour, RecoveryLock: 24 * time.Hour, RecoveriesPerArea: 100, RecoveryCodesHere: 3,
 		AsksPerDay: 3, MatchTries: 2, NoCascade: 72 * time.Hour, Hold: 72 * time.Hour, GuardOff: 72 * time.Hour,
