@@ -114,11 +114,11 @@ func (a *App) services(c Config) error {
 		return err
 	}
 	a.Decisions = &trust.Decisions{Circles: circles, Codes: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
-	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Protect = &trust.Protect{Circles: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Sessions.Contacts = a.Protect
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
 	a.Accounts.FactorGuarded = a.Protect.FactorGuarded
-	a.Guards = &trust.Guards{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Guards = &trust.Guards{Circles: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Phones = &trust.Phones{
 		Circles: circles, Codes: circles, Owners: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, Parse: account.ParsePhone,
 	}

@@ -52,7 +52,7 @@ func newWorld(choose func(int, string) int, bend bends) *world {
 	}
 	w.links = &trust.Links{Circles: w.circles, Newcomers: m, Limits: m, Keys: m.keys, Policy: rules, ParseInvited: parseInvited}
 	w.decisions = &trust.Decisions{Circles: w.circles, Codes: m, Keys: m.keys, Policy: rules}
-	w.protect = &trust.Protect{Circles: w.circles, Keys: m.keys, Policy: rules}
+	w.protect = &trust.Protect{Circles: w.circles, Limits: m, Keys: m.keys, Policy: rules}
 	w.service = &recovery.Service{
 		Circles: w.circles, Codes: m, Owners: owners, Attempts: m, Limits: m, Keys: m.keys, Policy: rules,
 		Now: func() time.Time { return m.now },

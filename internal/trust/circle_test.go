@@ -52,6 +52,11 @@ func TestCloseApprovals(t *testing.T) {
 	}
 }
 
+// anytime limits nothing.
+type anytime struct{}
+
+func (anytime) Allow(context.Context, string, string, int, time.Duration) error { return nil }
+
 // stage is one circle that a decision is made about; it holds what was decided.
 type stage struct {
 	circle trust.Circle
@@ -292,7 +297,7 @@ func TestLinkActsAreTheirOwners(t *testing.T) {
 		"stay":     func(s *trust.Links, who string) error { return s.Stay(ctx, act, who, "link-a") },
 	} {
 		for _, who := range []string{"stranger", "contact-b", ""} {
-			s := &trust.Links{Circles: guardedBy(2, 1, trust.Asked, trust.Asked), Policy: rules}
+			s := &trust.Links{Circles: guardedBy(2, 1, trust.Asked, trust.Asked), Limits: anytime{}, Policy: rules}
 			if err := do(s, who); !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s by %q: %v", name, who, err)
 			}
@@ -308,7 +313,7 @@ func TestHoldClosesContacts(t *testing.T) {
 	}{{1, true}, {0, false}, {-time.Hour, false}} {
 		s := guardedBy(1, 1, trust.Asked)
 		s.circle.HoldUntil = start.Add(c.until)
-		links := &trust.Links{Circles: s, Policy: rules}
+		links := &trust.Links{Circles: s, Limits: anytime{}, Policy: rules}
 		err := links.Remove(context.Background(), effect.Act{}, "principal", "link-a", false)
 		if held := fault.HasKey(err, "fault.hold"); held != c.want {
 			t.Errorf("hold until %s: %v", c.until, err)

@@ -178,8 +178,11 @@ func (s *Links) Decline(ctx context.Context, act effect.Act, contact, linkID str
 }
 
 // Remove starts the removal of a contact: he still guards for the policy's leaving time. Quiet keeps
-// it from a contact who is feared until it takes effect.
+// it from a contact who is feared until it takes effect. Beginning it too often is Limited: both are told each time (T49).
 func (s *Links) Remove(ctx context.Context, act effect.Act, principal, linkID string, quiet bool) error {
+	if err := s.Limits.Allow(ctx, "remove", principal+"|"+linkID, s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+		return err
+	}
 	return s.decide(ctx, act, linkID, func(c Circle) (LinkEvent, error) {
 		if err := only(c.Link.Principal, principal); err != nil {
 			return nil, err

@@ -33,7 +33,7 @@ type Phones struct {
 const sealPayload = "guarded action"
 
 func (s *Phones) protect() *Protect {
-	return &Protect{Circles: s.Circles, Keys: s.Keys, Policy: s.Policy}
+	return &Protect{Circles: s.Circles, Limits: s.Limits, Keys: s.Keys, Policy: s.Policy}
 }
 
 // Start asks for the change. Whether anybody else has that number is neither looked at nor told.

@@ -13,6 +13,7 @@ import (
 // Protect freezes and thaws accounts and starts guarded actions other than a recovery.
 type Protect struct {
 	Circles Circles
+	Limits  Limiter
 	Keys    *secret.Keyring
 	Policy  policy.Policy
 }
@@ -127,8 +128,11 @@ func (s *Protect) thaw(c Circle) (Outcome, error) {
 
 // Unfreeze asks to lift a freeze online, after a step-up of the restricted session: with a contact,
 // his approval is asked; without one, it is done at once when the policy's time is over, and refused
-// with that time before (DOMAIN §7). The returned action id is empty when it was done at once.
+// with that time before (DOMAIN §7). The returned action id is empty when it was done at once. Asking too often is Limited.
 func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
+	if err := s.mayAsk(ctx, account, ActionUnfreeze); err != nil {
+		return "", err
+	}
 	id := newID()
 	err = s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
 		if c.FrozenAt.IsZero() {
@@ -149,8 +153,17 @@ func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session
 	return id, nil
 }
 
-// Rehearse walks both people through an approval that changes nothing (DOMAIN §4.9).
+// mayAsk bounds how often the contacts are asked for one thing: whoever holds the principal's session could otherwise ask and
+// give up, and ask again, until the request that matters is one SMS of a hundred (T19, T49).
+func (s *Protect) mayAsk(ctx context.Context, account string, kind ActionKind) error {
+	return s.Limits.Allow(ctx, "ask", account+"|"+string(kind), s.Policy.ToldActsDay, 24*time.Hour)
+}
+
+// Rehearse walks both people through an approval that changes nothing (DOMAIN §4.9). Asking too often is Limited.
 func (s *Protect) Rehearse(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
+	if err := s.mayAsk(ctx, account, ActionRehearsal); err != nil {
+		return "", err
+	}
 	id := newID()
 	err = s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
 		if len(c.Guardians) == 0 {

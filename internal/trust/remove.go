@@ -15,9 +15,9 @@ func (s *Protect) FactorGuarded(ctx context.Context, account string) (bool, erro
 
 // AskFactorRemoval asks the contacts to approve the removal of the code generator, after a step-up; their
 // approval removes it. Faults: Refused "fault.guard.not_guarded" (remove it without asking), "fault.hold",
-// "fault.account.frozen", "fault.action.nobody_able"; Conflict "fault.action.already_asked".
+// "fault.account.frozen", "fault.action.nobody_able"; Conflict "fault.action.already_asked"; Limited.
 func (s *Protect) AskFactorRemoval(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
-	return s.ask(ctx, act, account, GuardRemoveFactor, func(c Circle, id string) (wish, error) {
+	return s.ask(ctx, act, account, GuardRemoveFactor, ActionRemoveFactor, func(c Circle, id string) (wish, error) {
 		return wish{id: id, session: session, kind: ActionRemoveFactor}, nil
 	})
 }
@@ -26,7 +26,7 @@ func (s *Protect) AskFactorRemoval(ctx context.Context, act effect.Act, account,
 // to whoever switched it on: otherwise a contact goes slowly, or in person. Faults as AskFactorRemoval;
 // NotFound when the link does not guard this principal.
 func (s *Protect) AskContactRemoval(ctx context.Context, act effect.Act, account, session, linkID string) (actionID string, err error) {
-	return s.ask(ctx, act, account, GuardRemoveContact, func(c Circle, id string) (wish, error) {
+	return s.ask(ctx, act, account, GuardRemoveContact, ActionRemoveContact, func(c Circle, id string) (wish, error) {
 		if _, ok := c.guardianBy(linkID); !ok {
 			return wish{}, fault.New(fault.NotFound, "fault.not_found", nil)
 		}
@@ -37,8 +37,11 @@ func (s *Protect) AskContactRemoval(ctx context.Context, act effect.Act, account
 }
 
 func (s *Protect) ask(
-	ctx context.Context, act effect.Act, account string, guard GuardName, begin func(c Circle, id string) (wish, error),
+	ctx context.Context, act effect.Act, account string, guard GuardName, kind ActionKind, begin func(c Circle, id string) (wish, error),
 ) (actionID string, err error) {
+	if err := s.mayAsk(ctx, account, kind); err != nil {
+		return "", err
+	}
 	id := newID()
 	err = s.Circles.Decide(ctx, act, Around{Principal: account, Guards: true}, func(c Circle) (Outcome, error) {
 		if err := may(c); err != nil {
