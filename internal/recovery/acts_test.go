@@ -178,8 +178,7 @@ func (w *world) randomContact() {
 
 // fallen takes away what the newest yes rests on, before its recovery is over, and lets the applicant go on all the same.
 func (w *world) fallen() {
-	for i := len(w.approvals) - 1; i >= 0; i-- {
-		a := w.approvals[i]
+	for _, a := range slices.Backward(w.approvals) {
 		at := slices.IndexFunc(w.recoveries, func(r attempt) bool { return r.ID == a.Object && r.Open() })
 		if a.State != trust.Approved || at < 0 {
 			continue
@@ -202,9 +201,9 @@ func (w *world) fallen() {
 }
 
 func (w *world) pushRecovery(id string) {
-	for i := len(w.browsers) - 1; i >= 0; i-- {
-		if r, err := w.Of(ctx, secret.HashToken(w.browsers[i].secret)); err == nil && r.ID == id && !r.Over() {
-			w.pushOn(w.browsers[i].secret, r)
+	for _, b := range slices.Backward(w.browsers) {
+		if r, err := w.Of(ctx, secret.HashToken(b.secret)); err == nil && r.ID == id && !r.Over() {
+			w.pushOn(b.secret, r)
 			return
 		}
 	}

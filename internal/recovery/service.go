@@ -370,7 +370,7 @@ func (s *Service) Complete(ctx context.Context, act effect.Act, browser, passwor
 	if err != nil {
 		return err
 	}
-	var refused error
+	refused := "" // by which fault, once it has ended for that
 	err = s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
 		live, ok := c.Subject.(Recovery)
 		if !ok {
@@ -379,11 +379,11 @@ func (s *Service) Complete(ctx context.Context, act effect.Act, browser, passwor
 		var out trust.Outcome
 		pending, _ := c.PendingOf(r.ID)
 		standing := c.Standing(pending.Approvals)
-		switch refused = nil; {
+		switch refused = ""; {
 		case !live.Guarded && len(c.Guardians) > 0:
-			refused = fault.New(fault.Refused, "fault.recovery.guarded_now", nil)
+			refused = "fault.recovery.guarded_now"
 		case live.Guarded && standing < live.Needed:
-			refused = fault.New(fault.Refused, "fault.recovery.contact_gone", nil)
+			refused = "fault.recovery.contact_gone"
 		}
 		cast := c.Cast(s.Keys.StopCode(live.Account, c.Now))
 		if err := s.end(c, pending, live, PasswordSet{
@@ -391,14 +391,14 @@ func (s *Service) Complete(ctx context.Context, act effect.Act, browser, passwor
 		}, "completed", &out); err != nil {
 			return trust.Outcome{}, err
 		}
-		if refused != nil {
+		if refused != "" {
 			return out, nil
 		}
 		err := s.purge(c, &out)
 		return out, err
 	})
-	if err == nil {
-		err = refused
+	if err == nil && refused != "" {
+		return fault.New(fault.Refused, refused, nil)
 	}
 	return err
 }

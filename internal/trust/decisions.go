@@ -272,16 +272,16 @@ func (s *Decisions) carry(c Circle, decided Approval, out *Outcome) error {
 		others = append(others, a)
 	}
 	vote.Approved = c.Counted(now.Approvals, s.Policy)
-	reason, action, effs, err := "decided", c.Subject, []effect.Effect(nil), error(nil)
+	reason, move := "decided", c.Subject.WhenRejected
 	if decided.State == Approved {
-		action, effs, err = c.Subject.WhenApproved(c.Now, s.Policy, vote)
-		if needed := c.Subject.NeededApprovals(); err == nil && vote.Approved < needed && c.ableFor(now, "", s.Policy) < needed {
-			// An earlier yes counts no more, and nobody is left to give another: the principal must not wait in vain.
-			reason = WhyContactLeft
-			action, effs, err = c.Subject.WhenContactLost(c.Now, s.Policy, c.left(now, "", s.Policy))
-		}
-	} else {
-		action, effs, err = c.Subject.WhenRejected(c.Now, s.Policy, vote)
+		move = c.Subject.WhenApproved
+	}
+	action, effs, err := move(c.Now, s.Policy, vote)
+	needed := c.Subject.NeededApprovals()
+	if err == nil && decided.State == Approved && vote.Approved < needed && c.ableFor(now, "", s.Policy) < needed {
+		// An earlier yes counts no more, and nobody is left to give another: the principal must not wait in vain.
+		reason = WhyContactLeft
+		action, effs, err = c.Subject.WhenContactLost(c.Now, s.Policy, c.left(now, "", s.Policy))
 	}
 	if err != nil {
 		return err
