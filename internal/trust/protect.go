@@ -154,8 +154,13 @@ func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session
 }
 
 // mayAsk bounds how often the contacts are asked for one thing: whoever holds the principal's session could otherwise ask and
-// give up, and ask again, until the request that matters is one SMS of a hundred (T19, T49).
+// give up, and ask again, until the request that matters is one SMS of a hundred (T19, T49). Where there is nobody to be
+// asked nothing is counted.
 func (s *Protect) mayAsk(ctx context.Context, account string, kind ActionKind) error {
+	c, err := s.Circles.Look(ctx, Around{Principal: account})
+	if err != nil || len(c.Guardians) == 0 {
+		return err
+	}
 	return s.Limits.Allow(ctx, "ask", account+"|"+string(kind), s.Policy.ToldActsDay, 24*time.Hour)
 }
 
