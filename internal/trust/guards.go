@@ -69,8 +69,14 @@ func (s *Guards) SwitchOn(ctx context.Context, act effect.Act, account string, n
 // SwitchOff begins to switch a guard off, after a step-up: it guards on for policy.GuardOff, and every
 // contact is told. Faults: Conflict; Refused "fault.hold"; Limited: everybody is told each time (T49).
 func (s *Guards) SwitchOff(ctx context.Context, act effect.Act, account string, name GuardName) error {
-	if err := s.Limits.Allow(ctx, "guard_off", account+"|"+string(name), s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+	c, err := s.Circles.Look(ctx, Around{Principal: account, Guards: true})
+	if err != nil {
 		return err
+	}
+	if slices.Contains(GuardNames(), name) && c.Guard(name).State == GuardOn && !c.Now.Before(c.HoldUntil) { // else the decision says why not
+		if err := s.Limits.Allow(ctx, "guard_off", account+"|"+string(name), s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+			return err
+		}
 	}
 	return s.decide(ctx, act, account, name, func(c Circle) (GuardEvent, error) {
 		if c.Now.Before(c.HoldUntil) {

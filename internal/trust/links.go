@@ -180,8 +180,15 @@ func (s *Links) Decline(ctx context.Context, act effect.Act, contact, linkID str
 // Remove starts the removal of a contact: he still guards for the policy's leaving time. Quiet keeps
 // it from a contact who is feared until it takes effect. Beginning it too often is Limited: both are told each time (T49).
 func (s *Links) Remove(ctx context.Context, act effect.Act, principal, linkID string, quiet bool) error {
-	if err := s.Limits.Allow(ctx, "remove", principal+"|"+linkID, s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+	c, err := s.Circles.Look(ctx, Around{Link: linkID})
+	if err != nil {
 		return err
+	}
+	// What is refused anyway, by the decision below, is not counted.
+	if l := c.Link; l.Principal == principal && (l.State == Active || l.State == Suspended) && !c.Now.Before(c.HoldUntil) {
+		if err := s.Limits.Allow(ctx, "remove", principal+"|"+linkID, s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+			return err
+		}
 	}
 	return s.decide(ctx, act, linkID, func(c Circle) (LinkEvent, error) {
 		if err := only(c.Link.Principal, principal); err != nil {

@@ -130,7 +130,7 @@ func (s *Protect) thaw(c Circle) (Outcome, error) {
 // his approval is asked; without one, it is done at once when the policy's time is over, and refused
 // with that time before (DOMAIN §7). The returned action id is empty when it was done at once. Asking too often is Limited.
 func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
-	if err := s.mayAsk(ctx, account, ActionUnfreeze); err != nil {
+	if err := s.mayAsk(ctx, account, ActionUnfreeze, always); err != nil {
 		return "", err
 	}
 	id := newID()
@@ -154,19 +154,24 @@ func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session
 }
 
 // mayAsk bounds how often the contacts are asked for one thing: whoever holds the principal's session could otherwise ask and
-// give up, and ask again, until the request that matters is one SMS of a hundred (T19, T49). Where there is nobody to be
-// asked nothing is counted.
-func (s *Protect) mayAsk(ctx context.Context, account string, kind ActionKind) error {
-	c, err := s.Circles.Look(ctx, Around{Principal: account})
-	if err != nil || len(c.Guardians) == 0 {
+// give up, and ask again, until the request that matters is one SMS of a hundred (T19, T49). What could not begin anyway, by
+// what could says of the circle as it is, is not counted.
+func (s *Protect) mayAsk(ctx context.Context, account string, kind ActionKind, could func(Circle) bool) error {
+	c, err := s.Circles.Look(ctx, Around{Principal: account, Guards: true})
+	if err != nil {
 		return err
+	}
+	if len(c.Guardians) == 0 || !could(c) { // the deciding transaction says why
+		return nil
 	}
 	return s.Limits.Allow(ctx, "ask", account+"|"+string(kind), s.Policy.ToldActsDay, 24*time.Hour)
 }
 
+func always(Circle) bool { return true }
+
 // Rehearse walks both people through an approval that changes nothing (DOMAIN §4.9). Asking too often is Limited.
 func (s *Protect) Rehearse(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
-	if err := s.mayAsk(ctx, account, ActionRehearsal); err != nil {
+	if err := s.mayAsk(ctx, account, ActionRehearsal, always); err != nil {
 		return "", err
 	}
 	id := newID()

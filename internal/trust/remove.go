@@ -39,18 +39,21 @@ func (s *Protect) AskContactRemoval(ctx context.Context, act effect.Act, account
 func (s *Protect) ask(
 	ctx context.Context, act effect.Act, account string, guard GuardName, kind ActionKind, begin func(c Circle, id string) (wish, error),
 ) (actionID string, err error) {
-	if err := s.mayAsk(ctx, account, kind); err != nil {
-		return "", err
-	}
 	id := newID()
-	err = s.Circles.Decide(ctx, act, Around{Principal: account, Guards: true}, func(c Circle) (Outcome, error) {
+	wanted := func(c Circle) (wish, error) {
 		if err := may(c); err != nil {
-			return Outcome{}, err
+			return wish{}, err
 		}
 		if !c.asks(guard) {
-			return Outcome{}, fault.New(fault.Refused, "fault.guard.not_guarded", nil)
+			return wish{}, fault.New(fault.Refused, "fault.guard.not_guarded", nil)
 		}
-		w, err := begin(c, id)
+		return begin(c, id)
+	}
+	if err := s.mayAsk(ctx, account, kind, func(c Circle) bool { _, err := wanted(c); return err == nil }); err != nil {
+		return "", err
+	}
+	err = s.Circles.Decide(ctx, act, Around{Principal: account, Guards: true}, func(c Circle) (Outcome, error) {
+		w, err := wanted(c)
 		if err != nil {
 			return Outcome{}, err
 		}
