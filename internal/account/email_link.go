@@ -27,7 +27,7 @@ func (s *Service) newEmailLink(account, email, locale string, now time.Time) (Em
 		CreatedAt: now, ExpiresAt: now.Add(s.Policy.EmailLinkTTL),
 	}
 	return link, effect.Send{
-		Kind: "email.verify_link", Via: []effect.Channel{effect.Email}, Address: email, Locale: locale,
+		Kind: "email.verify_link", To: account, Via: []effect.Channel{effect.Email}, Address: email, Locale: locale,
 		Args: map[string]string{"link": "/email/verify?t=" + token}, NotAfter: link.ExpiresAt, Key: "email_link:" + link.ID,
 	}
 }
@@ -106,7 +106,7 @@ func (s *Service) VerifyEmail(ctx context.Context, act effect.Act, token string)
 	}
 	if before.EmailVerified() {
 		effects = append(effects, effect.Send{
-			Kind: "email.changed", Via: []effect.Channel{effect.Email}, Address: before.Email, Locale: before.Locale,
+			Kind: "email.changed", To: before.ID, Via: []effect.Channel{effect.Email}, Address: before.Email, Locale: before.Locale,
 			Args: at(now),
 		})
 	}

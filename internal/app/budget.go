@@ -21,8 +21,9 @@ import (
 // within a budget and beyond it (I6). The counts are the database's: all processes share them.
 //
 // Codes are what strangers can cause: they are counted for the phone, the person, the network area they were asked from,
-// the range of numbers, and all together. Notices are counted for the phone and all together, and the two that tell
-// of a recovery itself are not counted at all: no flood can use up the warning that stops it (T49).
+// the range of numbers, and all together. Notices are counted for the phone and all together. Those that only a quick answer
+// stops, or that ask their reader for one, are counted apart, each kind for itself, and those that tell of a recovery itself
+// not at all: no flood of one can use up the room of another (T49).
 type budgets struct {
 	store  *store.Store
 	keys   ratelimit.Hasher
@@ -70,10 +71,15 @@ func (b budgets) checks(m jobs.Message) []store.Check {
 		})
 	}
 	if !m.CarriesCode {
-		if spec, _ := notify.Lookup(notify.Kind(m.Kind)); spec.Urgent() {
+		spec, _ := notify.Lookup(notify.Kind(m.Kind))
+		if spec.Urgent() {
 			return nil
 		}
-		add("notices_phone", m.Address, p.SMSNoticesPhone, 24*time.Hour)
+		if spec.Stops() || spec.Asks() {
+			add("notices_kind", m.Kind+" "+m.Address, p.SMSNoticesKind, 24*time.Hour)
+		} else {
+			add("notices_phone", m.Address, p.SMSNoticesPhone, 24*time.Hour)
+		}
 		add("notices", "", p.SMSNotices, time.Hour)
 		return out
 	}

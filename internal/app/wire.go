@@ -118,11 +118,11 @@ func (a *App) services(c Config) error {
 		return err
 	}
 	a.Decisions = &trust.Decisions{Circles: circles, Passkeys: a.Passkeys, Keys: c.Keys, Policy: c.Policy}
-	a.Protect = &trust.Protect{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Protect = &trust.Protect{Circles: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Sessions.Contacts = a.Protect
 	a.Passkeys.FactorGuarded = a.Protect.FactorGuarded
 	a.Accounts.FactorGuarded = a.Protect.FactorGuarded
-	a.Guards = &trust.Guards{Circles: circles, Keys: c.Keys, Policy: c.Policy}
+	a.Guards = &trust.Guards{Circles: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy}
 	a.Phones = &trust.Phones{
 		Circles: circles, Codes: circles, Owners: circles, Limits: circles, Keys: c.Keys, Policy: c.Policy, Parse: account.ParsePhone,
 	}
@@ -267,6 +267,7 @@ func (a *App) mount(c Config) error {
 		security,
 		push,
 		web.NewHistory(a.Kit, a.Store),
+		web.NewMessages(a.Kit, told{a, c.Policy}, c.Policy),
 		web.NewProofs(a.Kit, a.Store, a.Notary.Signer.Key(), c.Now),
 		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts),
 		web.NewSwitches(a.Kit, a.Guards, c.Policy),

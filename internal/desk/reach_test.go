@@ -181,7 +181,7 @@ func (p walkers) moves(d desk.Deeds, w world) []move {
 			Frozen: w.Frozen, LockedUntil: c.LockedUntil, Guarding: len(c.Guardians), Able: c.Able(now.Add(rules.RecoveryWait), rules), Quorum: 1,
 		}})
 		rec("the second code", now, recovery.SecondCode{})
-		rec("a new password", now, recovery.PasswordSet{Hash: "x", Guarding: len(c.Guardians), Quiet: w.Quiet})
+		rec("a new password", now, recovery.PasswordSet{Hash: "x", Guarding: len(c.Guardians), Standing: len(c.Guardians), Quiet: w.Quiet})
 	}
 	if w.Knows && w.Temporary && !w.Frozen {
 		n := w

@@ -32,3 +32,11 @@ type Delivery struct {
 
 // Hopeless tells whether the message cannot arrive any more in time to be of use.
 func (d Delivery) Hopeless() bool { return d.State == TooLate || d.State == Undone }
+
+// Told is a message as its own reader may see it afterwards.
+type Told struct {
+	Delivery
+
+	Masked    string // where it went: a masked phone or mailbox; empty: a browser, or not kept
+	AsContact bool   // it told him, as a contact, of somebody else
+}

@@ -58,7 +58,9 @@ type Policy struct {
 	SMSCodesRange     int           `key:"sms_codes_per_range_hour" doc:"codes by SMS to one range of numbers in an hour" min:"3" max:"1000000"`
 	SMSCodes          int           `key:"sms_codes_per_hour" doc:"codes by SMS to everybody in an hour" min:"10" max:"100000000"`
 	SMSNoticesPhone   int           `key:"sms_notices_per_phone_day" doc:"notices by SMS to one phone in 24 h; warnings of a recovery are not counted" min:"5" max:"10000"`
+	SMSNoticesKind    int           `key:"sms_notices_per_kind_day" doc:"of notices that only a quick answer stops, or that ask for one, those of one kind by SMS to one phone in 24 h" min:"15" max:"1000"`
 	SMSNotices        int           `key:"sms_notices_per_hour" doc:"notices by SMS to everybody in an hour; warnings of a recovery are not counted" min:"10" max:"100000000"`
+	MessagesShown     time.Duration `key:"messages_shown" doc:"a person sees what was sent to him this long" min:"24h" max:"720h"`
 	ConversionPercent int           `key:"code_conversion_percent" doc:"alarm when of the codes sent by SMS in an hour fewer percent were entered" min:"1" max:"100"`
 	ConversionMin     int           `key:"code_conversion_min" doc:"codes in that hour below which there is no such alarm" min:"1" max:"1000000"`
 	CheckpointAlarm   time.Duration `key:"checkpoint_alarm" doc:"event log: longest time that an event may wait for a checkpoint, and for one outside the database, before the alarm" min:"2m" max:"168h"`
@@ -70,6 +72,7 @@ type Policy struct {
 	RecoveryLock      time.Duration `key:"recovery_lock" doc:"online recovery is locked this long after a rejection or a disown" min:"1h" max:"720h"`
 	RecoveriesPerArea int           `key:"recoveries_per_area_hour" doc:"recoveries started from one network area in an hour" min:"3" max:"100000"`
 	RecoveryCodesHere int           `key:"recovery_codes_here_day" doc:"recoveries of one account that one network area gets a code for in 24 h" min:"1" max:"50"`
+	ToldActsDay       int           `key:"told_acts_day" doc:"times a day one thing may be asked of the contacts, one contact's removal begun, one switch switched off: each tells people" min:"3" max:"50"`
 	AsksPerDay        int           `key:"asks_per_day" doc:"times a contact is asked for one principal in 24 h" min:"1" max:"10"`
 	MatchTries        int           `key:"match_tries" doc:"tries to type the match number; the last miss rejects" min:"1" max:"3"`
 	NoCascade         time.Duration `key:"no_cascade" doc:"a contact who recovered or changed phone, password or second factor cannot approve for this long" min:"1h" max:"720h"`
@@ -119,10 +122,10 @@ func Default() Policy {
 		SignInsPerAccount: 10, SignInsPerArea: 300, PasswordMin: 8, PasswordMax: 128,
 		CodeTTL: 5 * time.Minute, CodeTries: 5, CodeResend: time.Minute, CodesPerPhoneDay: 5, SignInCodesDay: 30,
 		SMSPrefixes: "+79", SMSCodesPhone: 20, SMSCodesPerson: 20, SMSCodesArea: 600, SMSRangeDigits: 7, SMSCodesRange: 300,
-		SMSCodes: 20_000, SMSNoticesPhone: 60, SMSNotices: 100_000, ConversionPercent: 40, ConversionMin: 100,
+		SMSCodes: 20_000, SMSNoticesPhone: 60, SMSNoticesKind: 20, SMSNotices: 100_000, MessagesShown: 30 * day, ConversionPercent: 40, ConversionMin: 100,
 		RecoveryProving: 30 * time.Minute, RecoveryWait: 12 * time.Hour, RecoveryQuietWait: 72 * time.Hour,
 		RecoveryFinish: 12 * time.Hour, RecoveryLock: 24 * time.Hour, RecoveriesPerArea: 100, RecoveryCodesHere: 3,
-		AsksPerDay: 3, MatchTries: 2, NoCascade: 72 * time.Hour, Hold: 72 * time.Hour, GuardOff: 72 * time.Hour,
+		ToldActsDay: 5, AsksPerDay: 3, MatchTries: 2, NoCascade: 72 * time.Hour, Hold: 72 * time.Hour, GuardOff: 72 * time.Hour,
 		UnfreezeAlone: 72 * time.Hour, OperatorQueue: 30 * time.Minute, TempPassword: 24 * time.Hour,
 		SystemArea: 20000, SystemCode: time.Minute, SystemPushed: 90 * time.Second, SystemRequest: 30 * time.Minute, SystemAccess: 5 * time.Minute,
 		SystemRefresh: 30 * day, SystemConsent: 365 * day, SystemProof: time.Minute, SystemKeyAnnounce: day, SystemKeyLife: 90 * day,

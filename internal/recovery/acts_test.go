@@ -176,6 +176,39 @@ func (w *world) randomContact() {
 	}
 }
 
+// fallen takes away what the newest yes rests on, before its recovery is over, and lets the applicant go on all the same.
+func (w *world) fallen() {
+	for _, a := range slices.Backward(w.approvals) {
+		at := slices.IndexFunc(w.recoveries, func(r attempt) bool { return r.ID == a.Object && r.Open() })
+		if a.State != trust.Approved || at < 0 {
+			continue
+		}
+		h := w.person(a.Contact)
+		switch w.choose(3, "what falls") {
+		case 0:
+			w.settle("resign after a yes", w.links.Resign(ctx, by(h), h.id, a.Link))
+		case 1:
+			w.settle("end in person after a yes", w.links.EndInPerson(ctx, effect.Act{Actor: effect.Operator}, a.Link))
+		default:
+			w.settle("freeze after a yes", w.protect.Freeze(ctx, by(h), h.id, trust.FrozenBySelf))
+		}
+		w.judge.seen["a yes fell"]++
+		for range 3 { // the second code, its entering, the password
+			w.pushRecovery(a.Object)
+		}
+		return
+	}
+}
+
+func (w *world) pushRecovery(id string) {
+	for _, b := range slices.Backward(w.browsers) {
+		if r, err := w.Of(ctx, secret.HashToken(b.secret)); err == nil && r.ID == id && !r.Over() {
+			w.pushOn(b.secret, r)
+			return
+		}
+	}
+}
+
 // stranger judges an act on somebody's request: from anybody but its contact it is not found (I9).
 func (w *world) stranger(what string, a trust.Approval, who *person, err error) {
 	w.settle(what, err)

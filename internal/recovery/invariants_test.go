@@ -61,7 +61,7 @@ func mix(x uint64) uint64 {
 }
 
 func TestI1_PasswordNeedsEligibleSettledContact(t *testing.T) {
-	walk(t, "guarded password", "approved")
+	walk(t, "guarded password", "approved", "a yes fell")
 }
 func TestI2_OneApprovalServesOneRecovery(t *testing.T)      { walk(t, "opened", "approved") }
 func TestI3_ExactlyOneOutcome(t *testing.T)                 { walk(t, "outcome") }

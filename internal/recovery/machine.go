@@ -130,17 +130,18 @@ type (
 	VotedFor struct{ Vote trust.Vote }
 	// VotedAgainst is a contact's no.
 	VotedAgainst struct{ Vote trust.Vote }
-	// ContactLost tells how many contacts can still approve after one left or was suspended.
-	ContactLost struct{ Able int }
+	// ContactLost tells what is left of the contacts after one left or was suspended.
+	ContactLost struct{ trust.Left }
 	// CodeMissed is the last wrong try of the code of the present step.
 	CodeMissed struct{}
 	// SecondCode is the right second code.
 	SecondCode struct{ CodeID string }
-	// PasswordSet completes it. Guarding is how many links guard at this moment; Quiet tells that one of
-	// them is on a quiet way out (DOMAIN §4.10).
+	// PasswordSet completes it. Guarding is how many links guard at this moment, Standing how many of the yeses still
+	// hold; Quiet tells that one link is on a quiet way out (DOMAIN §4.10).
 	PasswordSet struct {
 		Hash     string
 		Guarding int
+		Standing int
 		Quiet    bool
 		Cast     trust.Cast
 	}
@@ -203,7 +204,7 @@ func (r Recovery) Apply(now time.Time, p policy.Policy, e Event) (Recovery, []ef
 			return r.votedAgainst(now, p, e.Vote)
 		}
 	case ContactLost:
-		if r.State == Awaiting {
+		if r.Open() && r.Guarded {
 			return r.contactLost(now, e)
 		}
 	case CodeMissed:
@@ -362,8 +363,13 @@ func (r Recovery) votedAgainst(now time.Time, p policy.Policy, v trust.Vote) (Re
 	), err
 }
 
+// contactLost ends what too few contacts are left for: to approve it, or to stand behind what they approved.
 func (r Recovery) contactLost(now time.Time, e ContactLost) (Recovery, []effect.Effect, error) {
-	if e.Able >= r.Needed {
+	have := e.Standing
+	if r.State == Awaiting {
+		have = e.Able
+	}
+	if have >= r.Needed {
 		return r, nil, nil
 	}
 	n, out, err := r.end(now, LockedOut, WhyContactLeft)
@@ -384,6 +390,11 @@ func (r Recovery) complete(now time.Time, p policy.Policy, e PasswordSet) (Recov
 	if !r.Guarded && e.Guarding > 0 {
 		// I1: a link that appeared meanwhile guards from its first second.
 		n, out, err := r.end(now, LockedOut, WhyGuarded)
+		return n, append(out, r.tell("recovery.cancelled", r.Account, e.Cast, nil)), err
+	}
+	if r.Guarded && e.Standing < r.Needed {
+		// I1: whoever approved it is no contact any more, or his account was frozen since (ADR 0012).
+		n, out, err := r.end(now, LockedOut, WhyContactLeft)
 		return n, append(out, r.tell("recovery.cancelled", r.Account, e.Cast, nil)), err
 	}
 	if from := r.ProvenAt.Add(p.RecoveryQuietWait); e.Quiet && now.Before(from) {
@@ -495,12 +506,12 @@ func (r Recovery) WhenRejected(now time.Time, p policy.Policy, v trust.Vote) (tr
 	return parent(r.Apply(now, p, VotedAgainst{Vote: v}))
 }
 
-// WhenContactLost ends the recovery when too few contacts are left to approve it.
-func (r Recovery) WhenContactLost(now time.Time, p policy.Policy, able int) (trust.Parent, []effect.Effect, error) {
-	if r.State != Awaiting || r.late(now) {
+// WhenContactLost ends the recovery when too few contacts are left to approve it, or too few yeses hold what they approved.
+func (r Recovery) WhenContactLost(now time.Time, p policy.Policy, left trust.Left) (trust.Parent, []effect.Effect, error) {
+	if !r.Open() || !r.Guarded || r.late(now) {
 		return r, nil, nil
 	}
-	return parent(r.Apply(now, p, ContactLost{Able: able}))
+	return parent(r.Apply(now, p, ContactLost{Left: left}))
 }
 
 // WhenFrozen ends the recovery: a frozen account has no online way to a password.

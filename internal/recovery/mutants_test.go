@@ -44,8 +44,16 @@ func TestMutantsAreCaught(t *testing.T) {
 				g.Contact.Confirmed, g.Contact.PhoneCurrent, g.Contact.Citizenship, g.Contact.Age = true, true, "RUS", 40
 			})
 		})},
-		{"approvals of something else are counted", "I2", in(func(_ trust.Around, c *trust.Circle) {
+		{"the yes of an account that was frozen stands", "I1", in(func(around trust.Around, c *trust.Circle) {
+			if around.Approval == "" { // wherever it may not be given, but is held against the action
+				guardians(c, func(g *trust.Guardian) { g.Contact.Open, g.Contact.Frozen = true, false })
+			}
+		})},
+		{"approvals of something else are counted", "I2", in(func(around trust.Around, c *trust.Circle) {
 			for i := range c.Pending {
+				if around.Link != "" {
+					continue // who leaves takes his own yes with him only
+				}
 				c.Pending[i].Approvals = slices.Clone(c.Pending[i].Approvals)
 				for _, g := range c.Guardians { // each said yes to something else
 					c.Pending[i].Approvals = append(c.Pending[i].Approvals,

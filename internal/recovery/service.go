@@ -323,27 +323,35 @@ func (s *Service) Complete(ctx context.Context, act effect.Act, browser, passwor
 	if err != nil {
 		return err
 	}
-	refused := false
+	refused := "" // by which fault, once it has ended for that
 	err = s.Circles.Decide(ctx, act, trust.Around{Recovery: r.ID}, func(c trust.Circle) (trust.Outcome, error) {
 		live, ok := c.Subject.(Recovery)
 		if !ok {
 			return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
 		}
-		refused = !live.Guarded && len(c.Guardians) > 0
 		var out trust.Outcome
 		pending, _ := c.PendingOf(r.ID)
+		standing := c.Standing(pending.Approvals)
+		switch refused = ""; {
+		case !live.Guarded && len(c.Guardians) > 0:
+			refused = "fault.recovery.guarded_now"
+		case live.Guarded && standing < live.Needed:
+			refused = "fault.recovery.contact_gone"
+		}
 		cast := c.Cast(s.Keys.StopCode(live.Account, c.Now))
-		if err := s.end(c, pending, live, PasswordSet{Hash: hash, Guarding: len(c.Guardians), Quiet: quietExit(c), Cast: cast}, "completed", &out); err != nil {
+		if err := s.end(c, pending, live, PasswordSet{
+			Hash: hash, Guarding: len(c.Guardians), Standing: standing, Quiet: quietExit(c), Cast: cast,
+		}, "completed", &out); err != nil {
 			return trust.Outcome{}, err
 		}
-		if refused {
+		if refused != "" {
 			return out, nil
 		}
 		err := s.purge(c, &out)
 		return out, err
 	})
-	if err == nil && refused {
-		return fault.New(fault.Refused, "fault.recovery.guarded_now", nil)
+	if err == nil && refused != "" {
+		return fault.New(fault.Refused, refused, nil)
 	}
 	return err
 }

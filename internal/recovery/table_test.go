@@ -52,6 +52,10 @@ func guard(change func(*recovery.Guard)) recovery.Guard {
 	return g
 }
 
+func lost(able, standing int) recovery.ContactLost {
+	return recovery.ContactLost{Left: trust.Left{Able: able, Standing: standing}}
+}
+
 func samples() []flowtable.Sample[recovery.Recovery] {
 	at := start.Add(time.Minute)
 	begin := func(account string, channel effect.Channel) recovery.Recovery {
@@ -76,7 +80,7 @@ func samples() []flowtable.Sample[recovery.Recovery] {
 		{Name: "approved, unguarded, by e-mail", Value: byMail},
 		{Name: "verified", Value: verified},
 		{Name: "verified, unguarded", Value: must(alone, at, recovery.SecondCode{CodeID: "code"})},
-		{Name: "completed", Value: must(verified, at, recovery.PasswordSet{Hash: "hash", Guarding: 1, Cast: cast})},
+		{Name: "completed", Value: must(verified, at, recovery.PasswordSet{Hash: "hash", Guarding: 1, Standing: 1, Cast: cast})},
 		{Name: "rejected", Value: must(awaiting, at, recovery.VotedAgainst{Vote: vote(0, trust.ReasonOther)})},
 		{Name: "disowned", Value: must(awaiting, at, recovery.DisownedByOwner{Cast: cast})},
 		{Name: "expired", Value: must(awaiting, awaiting.ExpiresAt, recovery.Due{Cast: cast})},
@@ -115,14 +119,17 @@ func variants() []variant {
 		{Name: "the second", Event: recovery.VotedFor{Vote: vote(2, "")}},
 		{Name: "fraud", Event: recovery.VotedAgainst{Vote: vote(0, trust.ReasonFraud)}},
 		{Name: "unreachable", Event: recovery.VotedAgainst{Vote: vote(0, trust.ReasonUnreachable)}},
-		{Name: "nobody left", Event: recovery.ContactLost{Able: 0}},
-		{Name: "one left", Event: recovery.ContactLost{Able: 1}},
-		{Name: "two left", Event: recovery.ContactLost{Able: 2}},
+		{Name: "nobody left", Event: lost(0, 0)},
+		{Name: "one left, he has not approved", Event: lost(1, 0)},
+		{Name: "one left, he has approved", Event: lost(1, 1)},
+		{Name: "who approved cannot now, but is a contact", Event: lost(0, 1)},
+		{Name: "two left", Event: lost(2, 0)},
 		{Event: recovery.CodeMissed{}},
 		{Event: recovery.SecondCode{CodeID: "code"}},
 		{Name: "no link guards", Event: recovery.PasswordSet{Hash: "hash", Cast: trust.Cast{Principal: "Вера"}}},
-		{Name: "a link guards", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Cast: cast}},
-		{Name: "a quiet exit runs", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Quiet: true, Cast: cast}},
+		{Name: "a link guards", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Standing: 1, Cast: cast}},
+		{Name: "a link guards, no yes stands", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Cast: cast}},
+		{Name: "a quiet exit runs", Event: recovery.PasswordSet{Hash: "hash", Guarding: 1, Standing: 1, Quiet: true, Cast: cast}},
 		{Event: recovery.DisownedByOwner{Cast: cast}},
 		{Event: recovery.GivenUp{Reason: "applicant"}},
 		{Event: recovery.Overtaken{By: "newer"}},
@@ -207,7 +214,7 @@ func TestQuietExitDelaysThePassword(t *testing.T) {
 	wait := start.Add(rules.RecoveryQuietWait)
 	awaiting := must(sms, start, proven(guard(func(g *recovery.Guard) { g.WaitUntil = wait })))
 	verified := must(must(awaiting, start.Add(time.Minute), recovery.VotedFor{Vote: vote(1, "")}), start.Add(2*time.Minute), recovery.SecondCode{CodeID: "code"})
-	set := recovery.PasswordSet{Hash: "hash", Guarding: 1, Quiet: true, Cast: cast}
+	set := recovery.PasswordSet{Hash: "hash", Guarding: 1, Standing: 1, Quiet: true, Cast: cast}
 	for _, c := range []struct {
 		at   time.Time
 		e    recovery.PasswordSet
@@ -217,7 +224,8 @@ func TestQuietExitDelaysThePassword(t *testing.T) {
 		{wait.Add(-time.Microsecond), set, recovery.Verified},
 		{wait, set, recovery.Completed},
 		{wait.Add(rules.RecoveryFinish - time.Microsecond), set, recovery.Completed},
-		{start.Add(3 * time.Minute), recovery.PasswordSet{Hash: "hash", Guarding: 1, Cast: cast}, recovery.Completed}, // the exit was stopped
+		{start.Add(3 * time.Minute), recovery.PasswordSet{Hash: "hash", Guarding: 1, Standing: 1, Cast: cast}, recovery.Completed}, // the exit was stopped
+		{start.Add(3 * time.Minute), recovery.PasswordSet{Hash: "hash", Cast: cast}, recovery.LockedOut},                           // it took effect, and his yes went with him
 	} {
 		next, effs, err := verified.Apply(c.at, rules, c.e)
 		if next.State != c.want || (c.want == recovery.Verified) != fault.HasKey(err, "fault.recovery.too_early") || err != nil && len(effs) > 0 {
@@ -243,8 +251,9 @@ func TestRecoveryHooks(t *testing.T) {
 		by[s.Name] = s.Value
 	}
 	now := start.Add(2 * time.Minute)
-	lost := func(r recovery.Recovery, now time.Time, able int) func() (trust.Parent, []effect.Effect, error) {
-		return func() (trust.Parent, []effect.Effect, error) { return r.WhenContactLost(now, rules, able) }
+	lost := func(r recovery.Recovery, now time.Time, able, standing int) func() (trust.Parent, []effect.Effect, error) {
+		left := trust.Left{Able: able, Standing: standing}
+		return func() (trust.Parent, []effect.Effect, error) { return r.WhenContactLost(now, rules, left) }
 	}
 	frozen := func(r recovery.Recovery, now time.Time) func() (trust.Parent, []effect.Effect, error) {
 		return func() (trust.Parent, []effect.Effect, error) { return r.WhenFrozen(now, rules) }
@@ -254,12 +263,16 @@ func TestRecoveryHooks(t *testing.T) {
 		hook func() (trust.Parent, []effect.Effect, error)
 		want recovery.State
 	}{
-		{"awaiting, nobody left", lost(by["awaiting_contact"], now, 0), recovery.LockedOut},
-		{"awaiting, one left", lost(by["awaiting_contact"], now, 1), recovery.Awaiting},
-		{"two needed, one left", lost(by["awaiting_contact, two needed"], now, 1), recovery.LockedOut},
-		{"approved, nobody left", lost(by["approved"], now, 0), recovery.Approved},
-		{"verified, nobody left", lost(by["verified"], now, 0), recovery.Verified},
-		{"late, nobody left", lost(by["awaiting_contact"], by["awaiting_contact"].ExpiresAt, 0), recovery.Awaiting},
+		{"awaiting, nobody left", lost(by["awaiting_contact"], now, 0, 0), recovery.LockedOut},
+		{"awaiting, one left", lost(by["awaiting_contact"], now, 1, 0), recovery.Awaiting},
+		{"two needed, one left", lost(by["awaiting_contact, two needed"], now, 1, 1), recovery.LockedOut},
+		{"approved, another left", lost(by["approved"], now, 0, 1), recovery.Approved},
+		{"approved, who approved left", lost(by["approved"], now, 1, 0), recovery.LockedOut},
+		{"verified, who approved left", lost(by["verified"], now, 1, 0), recovery.LockedOut},
+		{"verified, who approved cannot now", lost(by["verified"], now, 0, 1), recovery.Verified},
+		{"unguarded, nobody left", lost(by["verified, unguarded"], now, 0, 0), recovery.Verified},
+		{"late, nobody left", lost(by["awaiting_contact"], by["awaiting_contact"].ExpiresAt, 0, 0), recovery.Awaiting},
+		{"approved, late, nobody left", lost(by["approved"], by["approved"].ExpiresAt, 0, 0), recovery.Approved},
 		{"awaiting frozen", frozen(by["awaiting_contact"], now), recovery.Cancelled},
 		{"approved frozen", frozen(by["approved"], now), recovery.Cancelled},
 		{"verified frozen", frozen(by["verified"], now), recovery.Cancelled},

@@ -62,11 +62,7 @@ func (s *Service) View(ctx context.Context, browser string) (View, error) {
 			v.AbleFrom = from
 		}
 	}
-	for _, a := range asked.Approvals {
-		if a.State == trust.Approved {
-			v.Approved++
-		}
-	}
+	v.Approved = c.Counted(asked.Approvals, s.Policy)
 	return v, nil
 }
 

@@ -52,7 +52,7 @@ func newWorld(choose func(int, string) int, bend bends) *world {
 	}
 	w.links = &trust.Links{Circles: w.circles, Newcomers: m, Limits: m, Keys: m.keys, Policy: rules, ParseInvited: parseInvited}
 	w.decisions = &trust.Decisions{Circles: w.circles, Keys: m.keys, Policy: rules}
-	w.protect = &trust.Protect{Circles: w.circles, Keys: m.keys, Policy: rules}
+	w.protect = &trust.Protect{Circles: w.circles, Limits: m, Keys: m.keys, Policy: rules}
 	w.service = &recovery.Service{
 		Circles: w.circles, Owners: owners, Attempts: m, Limits: m, Keys: m.keys, Policy: rules,
 		Now: func() time.Time { return m.now },
@@ -114,7 +114,7 @@ func (w *world) step() {
 	}
 	ops := []op{
 		{34, w.push}, {8, w.randomApplicant}, {12, w.randomContact}, {8, w.randomLink}, {5, w.randomOwner}, {4, w.randomFacts},
-		{10, w.clock}, {5, w.timer}, {4, w.race}, {3, w.loss}, {3, w.twins}, {4, w.look},
+		{10, w.clock}, {5, w.timer}, {4, w.race}, {1, w.fallen}, {3, w.loss}, {3, w.twins}, {4, w.look},
 	}
 	total := 0
 	for _, o := range ops {

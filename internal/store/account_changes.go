@@ -77,6 +77,7 @@ func closeAccount(ctx context.Context, tx *Tx, now time.Time, id string) error {
 		`DELETE FROM passkey_challenges WHERE account_id = $1`,
 		`DELETE FROM push_browsers WHERE account_id = $1`,
 		// Rows that others may name stay, without what they tell of the person.
+		`UPDATE outbox SET masked = NULL WHERE account_id = $1`,
 		`UPDATE sessions SET device = '', area = '' WHERE account_id = $1`,
 		`UPDATE sign_ins SET device = '', area = '' WHERE account_id = $1`,
 		`UPDATE devices SET device = '', area = '' WHERE account_id = $1`,

@@ -12,6 +12,7 @@ import (
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/jobs"
+	"doverie/internal/trust"
 )
 
 // Purposes under which parts of an outbox row are sealed, and the domain of the hash that finds the
@@ -25,6 +26,9 @@ const (
 
 // codeArg is the argument that makes a message one that carries a code.
 const codeArg = "code"
+
+// roleArg is the argument that makes a message the contact's own text.
+const roleArg = "role"
 
 // addressees are the accounts that messages go to.
 func addressees(sends []effect.Send) (accounts []string) {
@@ -57,9 +61,9 @@ func putMessages(ctx context.Context, tx *Tx, now time.Time, area string, sends 
 	if len(rows) == 0 {
 		return nil
 	}
-	const columns = 17
+	const columns = 19
 	err := tx.ExecAny(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
-			created_at, due_at, not_after, state, attempt, done_at, asked_from) VALUES `+places(len(rows)/columns, columns)+`
+			created_at, due_at, not_after, state, attempt, done_at, asked_from, masked, as_contact) VALUES `+places(len(rows)/columns, columns)+`
 		ON CONFLICT (key, channel) DO NOTHING`, rows...)
 	tx.wake = tx.wake || err == nil
 	return err
@@ -97,7 +101,8 @@ func messageRows(keys Keys, now time.Time, from []byte, m effect.Send, own addre
 		rows = append(rows, id, to.key, string(via), m.Kind, NullText(m.To), locale,
 			keys.Lookup(lookupAddress, string(via)+":"+address),
 			keys.Seal(sealAddress, []byte(id), []byte(address)), keys.Seal(sealArgs, []byte(id), args), carriesCode,
-			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0, nil, from)
+			Micros(now), Micros(now), NullMicros(m.NotAfter), "pending", 0, nil, from,
+			masked(via, address), m.Args[roleArg] == string(trust.ContactSide))
 	}
 	return rows, nil
 }
@@ -137,7 +142,7 @@ func nobodysRow(keys Keys, now time.Time, from []byte, m effect.Send, key string
 	keys.Seal(sealAddress, []byte(id), []byte(key))
 	keys.Seal(sealArgs, []byte(id), args)
 	return append(rows, id, key, string(m.Via[0]), m.Kind, nil, "ru", keys.Lookup(lookupAddress, key), nil, nil, true,
-		Micros(now), Micros(now), NullMicros(m.NotAfter), string(jobs.Expired), 0, Micros(now), from), nil
+		Micros(now), Micros(now), NullMicros(m.NotAfter), string(jobs.Expired), 0, Micros(now), from, nil, false), nil
 }
 
 // ClaimMessages implements jobs.Queue.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"doverie/internal/account"
+	"doverie/internal/secret"
 )
 
 const registrationColumns = `id, token_hash, state, family, given, patronymic, phone, email, password_hash, locale, account_id,
@@ -42,10 +43,15 @@ func writeRegistrations(ctx context.Context, tx *Tx, c account.Change) error {
 	if c.Registered.State != account.RegistrationPending {
 		password = "" // an ended registration keeps no password
 	}
-	return tx.ExecOne(ctx, `UPDATE registrations SET state = $1, account_id = $2, password_hash = $3, code_sent_at = $4, version = version + 1
+	if err := tx.ExecOne(ctx, `UPDATE registrations SET state = $1, account_id = $2, password_hash = $3, code_sent_at = $4, version = version + 1
 		WHERE id = $5 AND version = $6 AND state = 'pending'`,
 		c.Registered.State, NullText(c.Registered.Account), NullText(password), Micros(c.Registered.CodeSentAt),
-		c.Registration.ID, c.Registration.Version)
+		c.Registration.ID, c.Registration.Version); err != nil || c.Registered.Account == "" {
+		return err
+	}
+	// The codes that went out before there was an account are among what its person was sent (Told).
+	return tx.ExecAny(ctx, `UPDATE outbox SET account_id = $1 WHERE key IN (SELECT 'code:' || id FROM codes WHERE bound = $2 AND purpose = $3)`,
+		c.Registered.Account, c.Registration.ID, string(secret.RegisterPhone))
 }
 
 const emailLinkColumns = `id, account_id, email, token_hash, created_at, expires_at, ended_at`

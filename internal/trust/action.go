@@ -22,8 +22,8 @@ type Parent interface {
 	// WhenApproved and WhenRejected move the action in the same commit as the contact's decision.
 	WhenApproved(now time.Time, p policy.Policy, v Vote) (Parent, []effect.Effect, error)
 	WhenRejected(now time.Time, p policy.Policy, v Vote) (Parent, []effect.Effect, error)
-	// WhenContactLost tells how many of the asked contacts can still approve.
-	WhenContactLost(now time.Time, p policy.Policy, able int) (Parent, []effect.Effect, error)
+	// WhenContactLost lets the action see what is left of its contacts after one left, or may not approve for now.
+	WhenContactLost(now time.Time, p policy.Policy, left Left) (Parent, []effect.Effect, error)
 	// WhenFrozen ends the action when the account is frozen; lifting the freeze itself goes on.
 	WhenFrozen(now time.Time, p policy.Policy) (Parent, []effect.Effect, error)
 	// WhenClosed ends the action because its account closes for good.
@@ -35,6 +35,12 @@ type Beginning struct {
 	At     time.Time
 	Device string
 	Area   string
+}
+
+// Left is what is left of the contacts of an action.
+type Left struct {
+	Able     int // who can still approve in time; a yes that counts now is one of them
+	Standing int // yeses that hold what was approved (Circle.Standing)
 }
 
 // Vote is a contact's decision together with what the action needs to know to act on it.
@@ -127,11 +133,13 @@ type (
 		Hash            []byte
 	}
 	// ActionFinished is the principal completing what was approved. Guarded tells whether the action
-	// needs an approval at this moment. For a change of phone there is also the burnt code and whom it concerns.
+	// needs an approval at this moment, Standing how many of those it had still hold. For a change of phone there is
+	// also the burnt code and whom it concerns.
 	ActionFinished struct {
-		Guarded bool
-		Change  *PhoneChange
-		Cast    Cast
+		Guarded  bool
+		Standing int
+		Change   *PhoneChange
+		Cast     Cast
 	}
 	// ActionDue is the timer.
 	ActionDue struct{}
@@ -295,9 +303,13 @@ func (a Action) WhenRejected(now time.Time, p policy.Policy, v Vote) (Parent, []
 	return parent(a.Apply(now, p, ActionVotedAgainst{Vote: v}))
 }
 
-// WhenContactLost ends the action when too few contacts are left to approve it.
-func (a Action) WhenContactLost(now time.Time, p policy.Policy, able int) (Parent, []effect.Effect, error) {
-	if able >= a.Needed {
+// WhenContactLost ends the action when too few contacts are left to approve it, or too few yeses hold what they approved.
+func (a Action) WhenContactLost(now time.Time, p policy.Policy, left Left) (Parent, []effect.Effect, error) {
+	have := left.Able
+	if a.State == ActionApproved {
+		have = left.Standing
+	}
+	if have >= a.Needed {
 		return a, nil, nil
 	}
 	return parent(a.Apply(now, p, ActionGivenUp{Reason: WhyContactLeft}))

@@ -40,6 +40,10 @@ func (a Action) finish(now time.Time, e ActionFinished) (Action, []effect.Effect
 		// A link, or a switch, that appeared after an unguarded start guards from its first second.
 		return a.end(now, ActionCancelled, "guarded")
 	}
+	if e.Standing < a.Needed {
+		// Whoever approved it is no contact any more, or his account was frozen since: nothing rests on his yes (ADR 0012).
+		return a.end(now, ActionCancelled, WhyContactLeft)
+	}
 	if a.Kind != ActionChangePhone {
 		return a.end(now, ActionDone, "finished")
 	}

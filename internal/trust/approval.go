@@ -68,6 +68,9 @@ const (
 	ReasonMismatch    RejectReason = "mismatch"    // the match number was wrong too often
 )
 
+// ReasonLinkOver is why an approval of a contact closed who is a contact no more.
+const ReasonLinkOver = "link_over"
+
 // Approval is one contact's decision on one guarded action.
 type Approval struct {
 	ID          string
@@ -139,6 +142,8 @@ type (
 	RejectedByContact struct{ Reason RejectReason }
 	// ActionOver closes the approval because its action ended: expired, disowned, superseded, ...
 	ActionOver struct{ Reason string }
+	// LinkOver closes the approval because its contact is a contact no more: a yes he gave is taken from the count (ADR 0012).
+	LinkOver struct{}
 )
 
 func (ApprovalAsked) approvalEvent() string     { return "asked" }
@@ -148,6 +153,7 @@ func (CodeSent) approvalEvent() string          { return "code_sent" }
 func (Confirmed) approvalEvent() string         { return "confirmed" }
 func (RejectedByContact) approvalEvent() string { return "rejected_by_contact" }
 func (ActionOver) approvalEvent() string        { return "action_over" }
+func (LinkOver) approvalEvent() string          { return "link_over" }
 
 // CodeBound is what an approval code is bound to: this request and this session of the contact (T03).
 func CodeBound(approvalID, sessionID string) string { return approvalID + ":" + sessionID }
@@ -159,12 +165,13 @@ func (a Approval) Apply(now time.Time, p policy.Policy, e ApprovalEvent) (Approv
 		return a.ask(now, e)
 	}
 	if e, ok := e.(ActionOver); ok && (a.Undecided() || a.State == Approved) {
-		n := a
 		if a.State == Approved {
 			return a, nil, nil // a decision that was taken stays as it was
 		}
-		n.State, n.Reason, n.DecidedAt = Closed, e.Reason, now
-		return n, append([]effect.Effect{a.event("approval.closed", map[string]string{"reason": e.Reason})}, a.unmuted()...), nil
+		return a.close(now, e.Reason)
+	}
+	if _, ok := e.(LinkOver); ok && (a.Undecided() || a.State == Approved) {
+		return a.close(now, ReasonLinkOver)
 	}
 	if e, ok := e.(RejectedByContact); ok && (a.Undecided() || a.State == Approved) {
 		return a.reject(now, e.Reason) // as long as the action itself can still be stopped: its own machine decides
@@ -290,8 +297,8 @@ func (a Approval) confirm(now time.Time, e Confirmed) (Approval, []effect.Effect
 	if e.CodeID != "" {
 		out = append(out, effect.UseCode{ID: e.CodeID}, effect.ConfirmPhone{Account: a.Contact, At: now})
 	}
-	if e.Passkey { // a code that went out before is not needed any more
-		out = append(append(out, e.Burn...), effect.DropCodes{Bound: CodeBound(a.ID, e.Session)})
+	if e.Passkey { // a code that went out before, in whichever of his sessions, is not needed any more
+		out = append(append(out, e.Burn...), effect.DropApprovalCodes{Approval: a.ID})
 	}
 	return n, out, nil
 }
@@ -305,6 +312,12 @@ func (a Approval) reject(now time.Time, why RejectReason) (Approval, []effect.Ef
 	n := a
 	n.State, n.Reason, n.DecidedAt = Rejected, string(why), now
 	return n, append([]effect.Effect{n.event("approval.rejected", map[string]string{"reason": string(why)})}, a.unmuted()...), nil
+}
+
+func (a Approval) close(now time.Time, reason string) (Approval, []effect.Effect, error) {
+	n := a
+	n.State, n.Reason, n.DecidedAt = Closed, reason, now
+	return n, append([]effect.Effect{a.event("approval.closed", map[string]string{"reason": reason})}, a.unmuted()...), nil
 }
 
 // unmuted gives the contact's phone back to other codes: one of this request may be on its way (T04).

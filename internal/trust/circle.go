@@ -152,23 +152,25 @@ func (c Circle) Able(deadline time.Time, p policy.Policy) int {
 }
 
 // ableFor counts the guardians who could still approve that action before its requests lapse: whoever raised a red flag
-// may only reject, and whoever is suspended from this moment on may not at all.
+// may only reject, whoever is suspended from this moment on, or became a contact since, may not at all, and whoever has said yes cannot say it
+// again, so that he is one of them only while his yes counts.
 func (c Circle) ableFor(pending Pending, suspended string, p policy.Policy) int {
-	n, deadline := 0, c.Now.Add(p.RecoveryWait)
-	asked := map[string]Approval{}
+	n, his := 0, map[string]Approval{}
 	for _, a := range pending.Approvals {
-		deadline, asked[a.Link] = a.ExpiresAt, a
+		his[a.Link] = a
 	}
 	for _, g := range c.Guardians {
-		a, ok := asked[g.Link.ID]
-		if g.Link.ID == suspended || a.State == Flagged {
+		a, asked := his[g.Link.ID]
+		if g.Link.ID == suspended || !asked || a.State == Flagged {
 			continue
 		}
-		until := deadline
-		if ok { // his own request may lapse earlier than the others'
-			until = a.ExpiresAt
+		if a.State == Approved {
+			if c.counts(a, p) {
+				n++
+			}
+			continue
 		}
-		if from, _ := AbleFrom(g.Link, g.Contact, c.Now, p); !from.IsZero() && from.Before(until) {
+		if from, _ := AbleFrom(g.Link, g.Contact, c.Now, p); !from.IsZero() && from.Before(a.ExpiresAt) { // his own may lapse earlier than the others'
 			n++
 		}
 	}
@@ -178,12 +180,50 @@ func (c Circle) ableFor(pending Pending, suspended string, p policy.Policy) int 
 // counts tells whether a yes given earlier still counts: its contact still guards and would be able to give it now.
 // Eligibility is asked again whenever votes are counted (DOMAIN §3).
 func (c Circle) counts(a Approval, p policy.Policy) bool {
-	i := slices.IndexFunc(c.Guardians, func(g Guardian) bool { return g.Link.ID == a.Link && g.Contact.Account == a.Contact })
-	if i < 0 || a.State != Approved {
+	g, ok := c.giver(a)
+	if !ok {
 		return false
 	}
-	_, reasons := AbleFrom(c.Guardians[i].Link, c.Guardians[i].Contact, c.Now, p)
+	_, reasons := AbleFrom(g.Link, g.Contact, c.Now, p)
 	return len(reasons) == 0
+}
+
+// giver is who gave a yes, as long as the link under which he gave it guards.
+func (c Circle) giver(a Approval) (Guardian, bool) {
+	i := slices.IndexFunc(c.Guardians, func(g Guardian) bool { return g.Link.ID == a.Link && g.Contact.Account == a.Contact })
+	if i < 0 || a.State != Approved {
+		return Guardian{}, false
+	}
+	return c.Guardians[i], true
+}
+
+// Counted is how many yeses for an action that waits would count now.
+func (c Circle) Counted(approvals []Approval, p policy.Policy) int {
+	n := 0
+	for _, a := range approvals {
+		if c.counts(a, p) {
+			n++
+		}
+	}
+	return n
+}
+
+// Standing is how many yeses hold an action that was approved. Whether their contacts could give them now is not asked
+// again; but a yes rests on its link and on its contact's own account, and falls with either (ADR 0012): whoever finds
+// that a stranger answered in his name freezes his account, or is taken off at a desk.
+func (c Circle) Standing(approvals []Approval) int {
+	n := 0
+	for _, a := range approvals {
+		if g, ok := c.giver(a); ok && g.Contact.Open {
+			n++
+		}
+	}
+	return n
+}
+
+// left is what is left of the contacts of an action; gone is the link that ended or was suspended just now.
+func (c Circle) left(pending Pending, gone string, p policy.Policy) Left {
+	return Left{Able: c.ableFor(pending, gone, p), Standing: c.Standing(pending.Approvals)}
 }
 
 // Ask creates the approvals of a new guarded action: one for each guardian, those included who

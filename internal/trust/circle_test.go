@@ -51,6 +51,11 @@ func TestCloseApprovals(t *testing.T) {
 	}
 }
 
+// anytime limits nothing.
+type anytime struct{}
+
+func (anytime) Allow(context.Context, string, string, int, time.Duration) error { return nil }
+
 // stage is one circle that a decision is made about; it holds what was decided.
 type stage struct {
 	circle trust.Circle
@@ -102,7 +107,13 @@ func TestContactLost(t *testing.T) {
 		{name: "one of two, one needed", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a"}},
 		{name: "one of two, both needed", stage: guardedBy(2, 2, asked, flagged), closed: []string{"approval-a", "approval-b"}, over: true},
 		{name: "one of three, two needed", stage: guardedBy(3, 2, asked, asked, asked), closed: []string{"approval-a"}},
-		{name: "who has approved, two needed of two", stage: guardedBy(2, 2, approved, asked), closed: []string{"approval-b"}, over: true},
+		{name: "who has approved, two needed of two", stage: guardedBy(2, 2, approved, asked), closed: []string{"approval-a", "approval-b"}, over: true},
+		{name: "who has approved, two needed of three", stage: guardedBy(3, 2, approved, asked, asked), closed: []string{"approval-a"}},
+		{name: "who has approved, and another who may not now", stage: guardedBy(3, 2, approved, approved, asked), closed: []string{"approval-a", "approval-c"}, over: true,
+			change: func(c *trust.Circle) { c.Guardians[1].Contact.ChangedAt = start.Add(-time.Minute) }},
+		{name: "whose yes alone approved it", stage: held(guardedBy(2, 1, approved, asked)), closed: []string{"approval-a", "approval-b"}, over: true},
+		{name: "who was not asked for what another approved", stage: held(guardedBy(2, 1, asked, approved)), closed: []string{"approval-a"}},
+		{name: "one of the two who approved it", stage: held(guardedBy(2, 2, approved, approved)), closed: []string{"approval-a"}, over: true},
 		{name: "the other is not eligible", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a", "approval-b"}, over: true,
 			change: func(c *trust.Circle) { c.Guardians[1].Contact.Confirmed = false }},
 		{name: "the other settles too late", stage: guardedBy(2, 1, asked, asked), closed: []string{"approval-a", "approval-b"}, over: true,
@@ -130,13 +141,57 @@ func TestContactLost(t *testing.T) {
 		}
 		var closed []string
 		for _, a := range out.Approvals {
-			if a.State != trust.Closed || a.Reason != "contact_left" {
+			want := "contact_left"
+			if a.Link == "link-a" {
+				want = trust.ReasonLinkOver
+			}
+			if a.State != trust.Closed || a.Reason != want {
 				t.Errorf("%s: %+v", c.name, a)
 			}
 			closed = append(closed, a.ID)
 		}
-		if len(closed) != len(c.closed) || len(closed) > 0 && closed[len(closed)-1] != c.closed[len(c.closed)-1] {
+		if !slices.Equal(closed, c.closed) {
 			t.Errorf("%s: closed %v, want %v", c.name, closed, c.closed)
+		}
+	}
+}
+
+// held is the stage on which the action was approved.
+func held(s *stage) *stage {
+	a := s.circle.Pending[0].Action.(trust.Action)
+	a.State = trust.ActionApproved
+	s.circle.Pending[0].Action = a
+	return s
+}
+
+// What was approved ends when an account whose yes holds it is frozen, on its way out or not; for any other change it stands:
+// eligibility is not asked again of a complete approval.
+func TestAFrozenContactsYesFalls(t *testing.T) {
+	frozen := func(f *trust.Facts) { f.Open, f.Frozen = false, true }
+	for name, c := range map[string]struct {
+		stage  *stage
+		change func(*trust.Facts)
+		state  trust.LinkState
+		over   bool
+	}{
+		"frozen":              {held(guardedBy(1, 1, trust.Approved)), frozen, trust.Active, true},
+		"frozen, leaving":     {held(guardedBy(1, 1, trust.Approved)), frozen, trust.Leaving, true},
+		"another approved it": {held(guardedBy(2, 1, trust.Asked, trust.Approved)), frozen, trust.Active, false},
+		"a lost phone":        {held(guardedBy(1, 1, trust.Approved)), func(f *trust.Facts) { f.PhoneCurrent = false }, trust.Active, false},
+	} {
+		g := &c.stage.circle.Guardians[0]
+		g.Link.State = c.state
+		c.change(&g.Contact)
+		c.stage.circle.Link = g.Link
+		links := &trust.Links{Circles: c.stage, Policy: rules}
+		if err := links.Review(context.Background(), "link-a"); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if over := len(c.stage.out.Actions) == 1; over != c.over {
+			t.Errorf("%s: the action is over: %v, want %v", name, over, c.over)
+		} else if over && c.stage.out.Actions[0].(trust.Action).EndReason != trust.WhyContactLeft {
+			t.Errorf("%s: %+v", name, c.stage.out.Actions[0])
 		}
 	}
 }
@@ -169,7 +224,8 @@ func TestContactSuspended(t *testing.T) {
 	}
 }
 
-// Of two votes that are needed the first counts only while its contact could still give it (DOMAIN §3).
+// Of two votes that are needed the first counts only while its contact could still give it (DOMAIN §3). Where a third can
+// give another, the action waits for him; where nobody can, it ends, and the principal does not wait in vain.
 func TestAnEarlierVoteIsCountedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*trust.Circle)
@@ -182,24 +238,43 @@ func TestAnEarlierVoteIsCountedAgain(t *testing.T) {
 		"he changed a thing": {func(c *trust.Circle) { c.Guardians[0].Contact.ChangedAt = start.Add(-time.Hour) }, trust.Waiting},
 		"he came anew":       {func(c *trust.Circle) { c.Guardians[0].Link.ID = "another" }, trust.Waiting},
 	} {
-		s := guardedBy(2, 2, trust.Approved, trust.Matched)
-		c.change(&s.circle)
-		s.circle.Approval = s.circle.Pending[0].Approvals[1]
-		s.circle.Subject = s.circle.Pending[0].Action
-		keys, err := secret.NewKeyring([]byte("a master key for tests of the machines, 32+ bytes"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.circle.Try = trust.Try{CodeID: "code", Hash: keys.HashCode(secret.Approval, trust.CodeBound("approval-b", "session"), "123456"), Left: 4}
-		decisions := &trust.Decisions{Circles: s, Keys: keys, Policy: rules}
-		if err := decisions.Approve(context.Background(), effect.Act{}, "contact-b", "session", "approval-b", "123456"); err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if len(s.out.Actions) != 1 || s.out.Actions[0].(trust.Action).State != c.want {
-			t.Errorf("%s: %+v", name, s.out.Actions)
+		for _, third := range []bool{true, false} {
+			states := []trust.ApprovalState{trust.Approved, trust.Matched, trust.Asked}
+			want := c.want
+			if !third {
+				states = states[:2]
+				if want == trust.Waiting {
+					want = trust.ActionCancelled
+				}
+			}
+			s := guardedBy(len(states), 2, states...)
+			c.change(&s.circle)
+			if got := votedBy(t, s, "contact-b", 1); got != want {
+				t.Errorf("%s, a third %v: %s, want %s", name, third, got, want)
+			}
 		}
 	}
+}
+
+// votedBy is where the action stands after that contact's yes.
+func votedBy(t *testing.T, s *stage, contact string, n int) trust.ActionState {
+	t.Helper()
+	s.circle.Approval = s.circle.Pending[0].Approvals[n]
+	s.circle.Subject = s.circle.Pending[0].Action
+	keys, err := secret.NewKeyring([]byte("a master key for tests of the machines, 32+ bytes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := s.circle.Approval.ID
+	s.circle.Try = trust.Try{CodeID: "code", Hash: keys.HashCode(secret.Approval, trust.CodeBound(id, "session"), "123456"), Left: 4}
+	decisions := &trust.Decisions{Circles: s, Keys: keys, Policy: rules}
+	if err := decisions.Approve(context.Background(), effect.Act{}, contact, "session", id, "123456"); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.out.Actions) != 1 {
+		t.Fatalf("%d actions changed", len(s.out.Actions))
+	}
+	return s.out.Actions[0].(trust.Action).State
 }
 
 // Each link act belongs to one person; for everybody else there is no such link (T28).
@@ -212,7 +287,7 @@ func TestLinkActsAreTheirOwners(t *testing.T) {
 		"stay":     func(s *trust.Links, who string) error { return s.Stay(ctx, act, who, "link-a") },
 	} {
 		for _, who := range []string{"stranger", "contact-b", ""} {
-			s := &trust.Links{Circles: guardedBy(2, 1, trust.Asked, trust.Asked), Policy: rules}
+			s := &trust.Links{Circles: guardedBy(2, 1, trust.Asked, trust.Asked), Limits: anytime{}, Policy: rules}
 			if err := do(s, who); !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s by %q: %v", name, who, err)
 			}
@@ -228,7 +303,7 @@ func TestHoldClosesContacts(t *testing.T) {
 	}{{1, true}, {0, false}, {-time.Hour, false}} {
 		s := guardedBy(1, 1, trust.Asked)
 		s.circle.HoldUntil = start.Add(c.until)
-		links := &trust.Links{Circles: s, Policy: rules}
+		links := &trust.Links{Circles: s, Limits: anytime{}, Policy: rules}
 		err := links.Remove(context.Background(), effect.Act{}, "principal", "link-a", false)
 		if held := fault.HasKey(err, "fault.hold"); held != c.want {
 			t.Errorf("hold until %s: %v", c.until, err)

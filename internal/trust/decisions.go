@@ -2,6 +2,7 @@ package trust
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"doverie/internal/effect"
@@ -252,22 +253,27 @@ func (s *Decisions) decideAround(ctx context.Context, act effect.Act, contact st
 func (s *Decisions) carry(c Circle, decided Approval, out *Outcome) error {
 	pending, _ := c.PendingOf(decided.Object)
 	vote := Vote{By: decided, Cast: c.Cast(s.Keys.StopCode(c.Principal.Account, c.Now))}
+	now := Pending{Action: c.Subject, Approvals: slices.Clone(pending.Approvals)}
 	var others []Approval
-	for _, a := range pending.Approvals {
+	for i, a := range now.Approvals {
 		if a.ID == decided.ID {
+			now.Approvals[i] = decided
 			continue
 		}
 		others = append(others, a)
-		if c.counts(a, s.Policy) {
-			vote.Approved++
-		}
 	}
-	move := c.Subject.WhenRejected
+	vote.Approved = c.Counted(now.Approvals, s.Policy)
+	reason, move := "decided", c.Subject.WhenRejected
 	if decided.State == Approved {
-		vote.Approved++
 		move = c.Subject.WhenApproved
 	}
 	action, effs, err := move(c.Now, s.Policy, vote)
+	needed := c.Subject.NeededApprovals()
+	if err == nil && decided.State == Approved && vote.Approved < needed && c.ableFor(now, "", s.Policy) < needed {
+		// An earlier yes counts no more, and nobody is left to give another: the principal must not wait in vain.
+		reason = WhyContactLeft
+		action, effs, err = c.Subject.WhenContactLost(c.Now, s.Policy, c.left(now, "", s.Policy))
+	}
 	if err != nil {
 		return err
 	}
@@ -276,7 +282,7 @@ func (s *Decisions) carry(c Circle, decided Approval, out *Outcome) error {
 	if action.Decidable(c.Now) {
 		return nil // the others may still stop it (any one rejection does)
 	}
-	closed, effs, err := CloseApprovals(c.Now, s.Policy, others, "decided")
+	closed, effs, err := CloseApprovals(c.Now, s.Policy, others, reason)
 	out.Approvals = append(out.Approvals, closed...)
 	out.Effects = append(out.Effects, effs...)
 	return err

@@ -15,6 +15,7 @@ import (
 // Guards is what a principal does with his switches: one method a human act or timer.
 type Guards struct {
 	Circles Circles
+	Limits  Limiter
 	Keys    *secret.Keyring
 	Policy  policy.Policy
 }
@@ -66,8 +67,17 @@ func (s *Guards) SwitchOn(ctx context.Context, act effect.Act, account string, n
 }
 
 // SwitchOff begins to switch a guard off, after a step-up: it guards on for policy.GuardOff, and every
-// contact is told. Faults: Conflict; Refused "fault.hold".
+// contact is told. Faults: Conflict; Refused "fault.hold"; Limited: everybody is told each time (T49).
 func (s *Guards) SwitchOff(ctx context.Context, act effect.Act, account string, name GuardName) error {
+	c, err := s.Circles.Look(ctx, Around{Principal: account, Guards: true})
+	if err != nil {
+		return err
+	}
+	if slices.Contains(GuardNames(), name) && c.Guard(name).State == GuardOn && !c.Now.Before(c.HoldUntil) { // else the decision says why not
+		if err := s.Limits.Allow(ctx, "guard_off", account+"|"+string(name), s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+			return err
+		}
+	}
 	return s.decide(ctx, act, account, name, func(c Circle) (GuardEvent, error) {
 		if c.Now.Before(c.HoldUntil) {
 			return nil, fault.New(fault.Refused, "fault.hold", fault.Args{"Until": c.HoldUntil})

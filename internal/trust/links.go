@@ -178,8 +178,18 @@ func (s *Links) Decline(ctx context.Context, act effect.Act, contact, linkID str
 }
 
 // Remove starts the removal of a contact: he still guards for the policy's leaving time. Quiet keeps
-// it from a contact who is feared until it takes effect.
+// it from a contact who is feared until it takes effect. Beginning it too often is Limited: both are told each time (T49).
 func (s *Links) Remove(ctx context.Context, act effect.Act, principal, linkID string, quiet bool) error {
+	c, err := s.Circles.Look(ctx, Around{Link: linkID})
+	if err != nil {
+		return err
+	}
+	// What is refused anyway, by the decision below, is not counted.
+	if l := c.Link; l.Principal == principal && (l.State == Active || l.State == Suspended) && !c.Now.Before(c.HoldUntil) {
+		if err := s.Limits.Allow(ctx, "remove", principal+"|"+linkID, s.Policy.ToldActsDay, 24*time.Hour); err != nil {
+			return err
+		}
+	}
 	return s.decide(ctx, act, linkID, func(c Circle) (LinkEvent, error) {
 		if err := only(c.Link.Principal, principal); err != nil {
 			return nil, err
@@ -244,8 +254,8 @@ func (s *Links) apply(c Circle, before Link, e LinkEvent, out Outcome) (Outcome,
 	return out, err
 }
 
-// contactLost closes the leaving contact's open approvals and lets each open action see who is left.
-// Silence and absence never approve (I10): an action with too few contacts left ends.
+// contactLost closes the leaving contact's approvals, a yes too, and lets each open action see who is left.
+// Silence and absence never approve (I10): an action with too few contacts, or too few yeses, left ends.
 func (s *Links) contactLost(c Circle, gone Link, out *Outcome) error {
 	rest := c
 	rest.Guardians = nil
@@ -266,11 +276,11 @@ func (s *Links) contactLost(c Circle, gone Link, out *Outcome) error {
 				others = append(others, a)
 			}
 		}
-		closed, effs, err := CloseApprovals(c.Now, s.Policy, his, "contact_left")
+		closed, effs, err := linkOver(c.Now, s.Policy, his)
 		if err != nil {
 			return err
 		}
-		next, more, err := p.Action.WhenContactLost(c.Now, s.Policy, rest.ableFor(p, gone.ID, s.Policy))
+		next, more, err := p.Action.WhenContactLost(c.Now, s.Policy, rest.left(p, gone.ID, s.Policy))
 		if err != nil {
 			return err
 		}
@@ -288,14 +298,27 @@ func (s *Links) contactLost(c Circle, gone Link, out *Outcome) error {
 	return nil
 }
 
+// linkOver closes what a contact who left was asked, and a yes he gave.
+func linkOver(now time.Time, p policy.Policy, his []Approval) (out []Approval, effs []effect.Effect, err error) {
+	for _, a := range his {
+		n, more, err := a.Apply(now, p, LinkOver{})
+		switch {
+		case fault.Is(err, fault.Conflict): // he said no, or it was closed before
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		out, effs = append(out, n), append(effs, more...)
+	}
+	return out, effs, nil
+}
+
 // contactSuspended lets each open action see that one contact cannot approve for now: what nobody else could approve in
-// time ends, and its principal is told instead of waiting in vain. The suspended contact may still reject what goes on.
+// time ends, and so does what rested on the yes of an account that was frozen since; its principal is told instead of
+// waiting in vain. The suspended contact may still reject what goes on.
 func (s *Links) contactSuspended(c Circle, suspended Link, out *Outcome) error {
 	for _, p := range c.Pending {
-		if a, ok := p.Action.(Action); ok && a.State != Waiting {
-			continue // approved before
-		}
-		next, effs, err := p.Action.WhenContactLost(c.Now, s.Policy, c.ableFor(p, suspended.ID, s.Policy))
+		next, effs, err := p.Action.WhenContactLost(c.Now, s.Policy, c.left(p, suspended.ID, s.Policy))
 		if err != nil {
 			return err
 		}

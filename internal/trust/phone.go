@@ -33,7 +33,7 @@ type Phones struct {
 const sealPayload = "guarded action"
 
 func (s *Phones) protect() *Protect {
-	return &Protect{Circles: s.Circles, Keys: s.Keys, Policy: s.Policy}
+	return &Protect{Circles: s.Circles, Limits: s.Limits, Keys: s.Keys, Policy: s.Policy}
 }
 
 // Start asks for the change. Whether anybody else has that number is neither looked at nor told.
@@ -179,7 +179,7 @@ func (s *Phones) Enter(ctx context.Context, act effect.Act, account, session, ac
 	if loser == account {
 		loser = ""
 	}
-	refused := false
+	var refused error
 	err = s.Circles.Decide(ctx, act, Around{Action: actionID, Guards: true}, func(c Circle) (Outcome, error) {
 		a, err := own(c, account)
 		if err != nil {
@@ -195,14 +195,18 @@ func (s *Phones) Enter(ctx context.Context, act effect.Act, account, session, ac
 		out, err := s.protect().endAction(c, a, ActionFinished{
 			Guarded: c.asks(GuardChangePhone), Change: change, Cast: c.Cast(s.Keys.StopCode(account, c.Now)),
 		}, "finished")
-		if err == nil {
-			done, isAction := out.Actions[0].(Action)
-			refused = !isAction || done.State != ActionDone
+		refused = nil
+		switch {
+		case err != nil || out.done():
+		case a.Needed == 0:
+			refused = fault.New(fault.Refused, "fault.action.guarded_now", nil)
+		default:
+			refused = contactGone()
 		}
 		return out, err
 	})
-	if err == nil && refused {
-		return fault.New(fault.Refused, "fault.action.guarded_now", nil)
+	if err == nil {
+		err = refused
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 // Protect freezes and thaws accounts and starts guarded actions other than a recovery.
 type Protect struct {
 	Circles Circles
+	Limits  Limiter
 	Keys    *secret.Keyring
 	Policy  policy.Policy
 }
@@ -138,8 +139,11 @@ func (s *Protect) thaw(c Circle) (Outcome, error) {
 
 // Unfreeze asks to lift a freeze online, after a step-up of the restricted session: with a contact,
 // his approval is asked; without one, it is done at once when the policy's time is over, and refused
-// with that time before (DOMAIN §7). The returned action id is empty when it was done at once.
+// with that time before (DOMAIN §7). The returned action id is empty when it was done at once. Asking too often is Limited.
 func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
+	if err := s.mayAsk(ctx, account, ActionUnfreeze, always); err != nil {
+		return "", err
+	}
 	id := newID()
 	err = s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
 		if c.FrozenAt.IsZero() {
@@ -160,8 +164,27 @@ func (s *Protect) Unfreeze(ctx context.Context, act effect.Act, account, session
 	return id, nil
 }
 
-// Rehearse walks both people through an approval that changes nothing (DOMAIN §4.9).
+// mayAsk bounds how often the contacts are asked for one thing: whoever holds the principal's session could otherwise ask and
+// give up, and ask again, until the request that matters is one SMS of a hundred (T19, T49). What could not begin anyway, by
+// what could says of the circle as it is, is not counted.
+func (s *Protect) mayAsk(ctx context.Context, account string, kind ActionKind, could func(Circle) bool) error {
+	c, err := s.Circles.Look(ctx, Around{Principal: account, Guards: true})
+	if err != nil {
+		return err
+	}
+	if len(c.Guardians) == 0 || !could(c) { // the deciding transaction says why
+		return nil
+	}
+	return s.Limits.Allow(ctx, "ask", account+"|"+string(kind), s.Policy.ToldActsDay, 24*time.Hour)
+}
+
+func always(Circle) bool { return true }
+
+// Rehearse walks both people through an approval that changes nothing (DOMAIN §4.9). Asking too often is Limited.
 func (s *Protect) Rehearse(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
+	if err := s.mayAsk(ctx, account, ActionRehearsal, always); err != nil {
+		return "", err
+	}
 	id := newID()
 	err = s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
 		if len(c.Guardians) == 0 {
@@ -267,11 +290,24 @@ func (s *Protect) GiveUp(ctx context.Context, act effect.Act, account, actionID 
 }
 
 func (s *Protect) endAction(c Circle, a Action, e ActionEvent, reason string) (Outcome, error) {
+	pending, _ := c.PendingOf(a.ID)
+	if f, ok := e.(ActionFinished); ok {
+		f.Standing = c.Standing(pending.Approvals)
+		e = f
+	}
 	n, effs, err := a.Apply(c.Now, s.Policy, e)
 	if err != nil {
 		return Outcome{}, err
 	}
-	pending, _ := c.PendingOf(a.ID)
 	closed, more, err := CloseApprovals(c.Now, s.Policy, pending.Approvals, reason)
 	return Outcome{Actions: []Parent{n}, Approvals: closed, Effects: append(effs, more...)}, err
 }
+
+// done tells whether the action of the outcome was finished; otherwise it ended, and whoever finished it has to be told.
+func (o Outcome) done() bool {
+	a, ok := o.Actions[0].(Action)
+	return ok && a.State == ActionDone
+}
+
+// contactGone is the answer to whoever finishes what was approved by contacts of whom too few are left.
+func contactGone() error { return fault.New(fault.Conflict, "fault.action.contact_gone", nil) }

@@ -15,9 +15,9 @@ func (s *Protect) FactorGuarded(ctx context.Context, account string) (bool, erro
 
 // AskFactorRemoval asks the contacts to approve the removal of the code generator, after a step-up; their
 // approval removes it. Faults: Refused "fault.guard.not_guarded" (remove it without asking), "fault.hold",
-// "fault.account.frozen", "fault.action.nobody_able"; Conflict "fault.action.already_asked".
+// "fault.account.frozen", "fault.action.nobody_able"; Conflict "fault.action.already_asked"; Limited.
 func (s *Protect) AskFactorRemoval(ctx context.Context, act effect.Act, account, session string) (actionID string, err error) {
-	return s.ask(ctx, act, account, GuardRemoveFactor, func(c Circle, id string) (wish, error) {
+	return s.ask(ctx, act, account, GuardRemoveFactor, ActionRemoveFactor, func(c Circle, id string) (wish, error) {
 		return wish{id: id, session: session, kind: ActionRemoveFactor}, nil
 	})
 }
@@ -26,7 +26,7 @@ func (s *Protect) AskFactorRemoval(ctx context.Context, act effect.Act, account,
 // to whoever switched it on: otherwise a contact goes slowly, or in person. Faults as AskFactorRemoval;
 // NotFound when the link does not guard this principal.
 func (s *Protect) AskContactRemoval(ctx context.Context, act effect.Act, account, session, linkID string) (actionID string, err error) {
-	return s.ask(ctx, act, account, GuardRemoveContact, func(c Circle, id string) (wish, error) {
+	return s.ask(ctx, act, account, GuardRemoveContact, ActionRemoveContact, func(c Circle, id string) (wish, error) {
 		if _, ok := c.guardianBy(linkID); !ok {
 			return wish{}, fault.New(fault.NotFound, "fault.not_found", nil)
 		}
@@ -37,17 +37,23 @@ func (s *Protect) AskContactRemoval(ctx context.Context, act effect.Act, account
 }
 
 func (s *Protect) ask(
-	ctx context.Context, act effect.Act, account string, guard GuardName, begin func(c Circle, id string) (wish, error),
+	ctx context.Context, act effect.Act, account string, guard GuardName, kind ActionKind, begin func(c Circle, id string) (wish, error),
 ) (actionID string, err error) {
 	id := newID()
-	err = s.Circles.Decide(ctx, act, Around{Principal: account, Guards: true}, func(c Circle) (Outcome, error) {
+	wanted := func(c Circle) (wish, error) {
 		if err := may(c); err != nil {
-			return Outcome{}, err
+			return wish{}, err
 		}
 		if !c.asks(guard) {
-			return Outcome{}, fault.New(fault.Refused, "fault.guard.not_guarded", nil)
+			return wish{}, fault.New(fault.Refused, "fault.guard.not_guarded", nil)
 		}
-		w, err := begin(c, id)
+		return begin(c, id)
+	}
+	if err := s.mayAsk(ctx, account, kind, func(c Circle) bool { _, err := wanted(c); return err == nil }); err != nil {
+		return "", err
+	}
+	err = s.Circles.Decide(ctx, act, Around{Principal: account, Guards: true}, func(c Circle) (Outcome, error) {
+		w, err := wanted(c)
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -83,11 +89,12 @@ func (s *Protect) RemovedContact(ctx context.Context, w WaitingAction) (string, 
 }
 
 // RemoveNow ends the link whose immediate removal was approved, after a step-up: the link, the action and
-// everything that waited for that contact in one commit. Faults: NotFound; Conflict "fault.action.state_…";
-// Refused "fault.hold".
+// everything that waited for that contact in one commit. Faults: NotFound; Conflict "fault.action.state_…",
+// "fault.action.contact_gone"; Refused "fault.hold".
 func (s *Protect) RemoveNow(ctx context.Context, act effect.Act, account, actionID string) error {
 	links := &Links{Circles: s.Circles, Keys: s.Keys, Policy: s.Policy}
-	return s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
+	finished := false
+	err := s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
 		a, ok := c.Subject.(Action)
 		if !ok || a.Kind != ActionRemoveContact || a.Account != account {
 			return Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
@@ -98,6 +105,9 @@ func (s *Protect) RemoveNow(ctx context.Context, act effect.Act, account, action
 		out, err := s.endAction(c, a, ActionFinished{Guarded: true}, "finished")
 		if err != nil {
 			return Outcome{}, err
+		}
+		if finished = out.done(); !finished {
+			return out, nil
 		}
 		link, err := s.Keys.Open(sealPayload, []byte(a.ID), a.Payload)
 		if err != nil {
@@ -111,4 +121,8 @@ func (s *Protect) RemoveNow(ctx context.Context, act effect.Act, account, action
 			PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.PoliteName(),
 		}, out)
 	})
+	if err == nil && !finished {
+		return contactGone()
+	}
+	return err
 }

@@ -85,17 +85,16 @@ func (s *Protect) SignInAsked(ctx context.Context, actionID, signIn string) (Sig
 		if g, ok := c.GuardianOf(one.Contact); ok {
 			v.Contacts = append(v.Contacts, g.Contact.Given)
 		}
-		if one.State == Approved {
-			v.Approved++
-		}
 	}
+	v.Approved = c.Counted(pending.Approvals, s.Policy)
 	return v, nil
 }
 
 // FinishSignIn uses the approval up, once; with is the session that begins, in the same commit.
-// Faults: NotFound; Conflict "fault.action.state_…"; Refused "fault.account.frozen".
+// Faults: NotFound; Conflict "fault.action.state_…", "fault.action.contact_gone"; Refused "fault.account.frozen".
 func (s *Protect) FinishSignIn(ctx context.Context, act effect.Act, actionID, signIn string, with []effect.Effect) error {
-	return s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
+	finished := false
+	err := s.Circles.Decide(ctx, act, Around{Action: actionID}, func(c Circle) (Outcome, error) {
 		a, err := signInOf(c, signIn)
 		if err != nil {
 			return Outcome{}, err
@@ -104,9 +103,18 @@ func (s *Protect) FinishSignIn(ctx context.Context, act effect.Act, actionID, si
 			return Outcome{}, notOpen(c)
 		}
 		out, err := s.endAction(c, a, ActionFinished{Guarded: true}, "finished")
-		out.Effects = append(out.Effects, with...)
-		return out, err
+		if err != nil {
+			return Outcome{}, err
+		}
+		if finished = out.done(); finished {
+			out.Effects = append(out.Effects, with...)
+		}
+		return out, nil
 	})
+	if err == nil && !finished {
+		return contactGone()
+	}
+	return err
 }
 
 // GiveUpSignIn ends the question because whoever signed in no longer wants to; with is what ends with it.

@@ -49,7 +49,7 @@ func actionSamples() []flowtable.Sample[trust.Action] {
 	free := must(trust.Action{}.Apply, start, trust.ActionEvent(unguarded(trust.ActionChangePhone)))
 	leaving := step(begin(trust.ActionRemoveContact, 1), trust.ActionVotedFor{Vote: vote(1, "")})
 	entering := step(begin(trust.ActionSignIn, 1), trust.ActionVotedFor{Vote: vote(1, "")})
-	done := step(approved, trust.ActionFinished{Guarded: true, Change: phoneChange(""), Cast: vote(0, "").Cast})
+	done := step(approved, trust.ActionFinished{Guarded: true, Standing: 1, Change: phoneChange(""), Cast: vote(0, "").Cast})
 	return []flowtable.Sample[trust.Action]{
 		{Name: "none"},
 		{Name: "waiting", Value: waiting},
@@ -93,11 +93,12 @@ func actionMachine() flowtable.Machine[trust.Action, trust.ActionEvent] {
 			{Name: "unguarded", Event: unguarded(trust.ActionChangePhone)},
 			{Event: codeSent()},
 			{Name: "late", Event: codeSent(), At: late},
-			{Name: "without a code", Event: trust.ActionFinished{Guarded: true}},
-			{Name: "guarded", Event: trust.ActionFinished{Guarded: true, Change: phoneChange(""), Cast: vote(0, "").Cast}},
-			{Name: "not guarded", Event: trust.ActionFinished{Change: phoneChange("")}},
-			{Name: "not guarded, somebody else's number", Event: trust.ActionFinished{Change: phoneChange("stranger")}},
-			{Name: "late", Event: trust.ActionFinished{Change: phoneChange("")}, At: late},
+			{Name: "without a code", Event: trust.ActionFinished{Guarded: true, Standing: 1}},
+			{Name: "guarded", Event: trust.ActionFinished{Guarded: true, Standing: 1, Change: phoneChange(""), Cast: vote(0, "").Cast}},
+			{Name: "guarded, no yes stands", Event: trust.ActionFinished{Guarded: true, Change: phoneChange(""), Cast: vote(0, "").Cast}},
+			{Name: "not guarded", Event: trust.ActionFinished{Standing: 1, Change: phoneChange("")}},
+			{Name: "not guarded, somebody else's number", Event: trust.ActionFinished{Standing: 1, Change: phoneChange("stranger")}},
+			{Name: "late", Event: trust.ActionFinished{Standing: 1, Change: phoneChange("")}, At: late},
 			{Name: "too early", Event: trust.ActionDue{}},
 			{Name: "in time", Event: trust.ActionDue{}, At: late},
 			{Event: trust.ActionGivenUp{Reason: "owner"}},
@@ -113,13 +114,22 @@ func TestActionTable(t *testing.T) {
 func TestActionHooks(t *testing.T) {
 	two := must(trust.Action{}.Apply, start, trust.ActionEvent(actionStarted(trust.ActionChangePhone, 2, 2)))
 	lift := must(trust.Action{}.Apply, start, trust.ActionEvent(actionStarted(trust.ActionUnfreeze, 2, 1)))
+	approved := must(must(trust.Action{}.Apply, start, trust.ActionEvent(actionStarted(trust.ActionChangePhone, 2, 1))).Apply, start,
+		trust.ActionEvent(trust.ActionVotedFor{Vote: vote(1, "")}))
+	free := must(trust.Action{}.Apply, start, trust.ActionEvent(unguarded(trust.ActionChangePhone)))
+	lost := func(a trust.Action, left trust.Left) func() (trust.Parent, []effect.Effect, error) {
+		return func() (trust.Parent, []effect.Effect, error) { return a.WhenContactLost(start, rules, left) }
+	}
 	for _, c := range []struct {
 		name string
 		hook func() (trust.Parent, []effect.Effect, error)
 		want trust.ActionState
 	}{
-		{"one of two left", func() (trust.Parent, []effect.Effect, error) { return two.WhenContactLost(start, rules, 1) }, trust.ActionCancelled},
-		{"two left", func() (trust.Parent, []effect.Effect, error) { return two.WhenContactLost(start, rules, 2) }, trust.Waiting},
+		{"one of two left", lost(two, trust.Left{Able: 1}), trust.ActionCancelled},
+		{"two left", lost(two, trust.Left{Able: 2}), trust.Waiting},
+		{"approved, who approved left", lost(approved, trust.Left{Able: 2}), trust.ActionCancelled},
+		{"approved, who approved cannot now", lost(approved, trust.Left{Standing: 1}), trust.ActionApproved},
+		{"approved unguarded", lost(free, trust.Left{}), trust.ActionApproved},
 		{"frozen", func() (trust.Parent, []effect.Effect, error) { return two.WhenFrozen(start, rules) }, trust.ActionCancelled},
 		{"frozen again", func() (trust.Parent, []effect.Effect, error) { return lift.WhenFrozen(start, rules) }, trust.Waiting},
 	} {
@@ -128,7 +138,7 @@ func TestActionHooks(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := next.(trust.Action).State; got != c.want || (got == trust.Waiting) != (len(effs) == 0) {
+		if got := next.(trust.Action).State; got != c.want || (got != trust.ActionCancelled) != (len(effs) == 0) {
 			t.Errorf("%s: %s with %d effects, want %s", c.name, got, len(effs), c.want)
 		}
 	}

@@ -41,6 +41,7 @@ func approvalSamples() []flowtable.Sample[trust.Approval] {
 		{Name: "approved", Value: step(matched, trust.Confirmed{CodeID: "code"})},
 		{Name: "rejected", Value: step(first, trust.RejectedByContact{Reason: trust.ReasonFraud})},
 		{Name: "closed", Value: step(first, trust.ActionOver{Reason: "expired"})},
+		{Name: "closed, was approved", Value: step(step(matched, trust.Confirmed{CodeID: "code"}), trust.LinkOver{})},
 	}
 }
 
@@ -84,6 +85,8 @@ func approvalMachine() flowtable.Machine[trust.Approval, trust.ApprovalEvent] {
 			{Name: "after the request's own end", Event: trust.RejectedByContact{Reason: trust.ReasonFraud}, At: late},
 			{Event: trust.ActionOver{Reason: "expired"}},
 			{Name: "late", Event: trust.ActionOver{Reason: "expired"}, At: late},
+			{Event: trust.LinkOver{}},
+			{Name: "late", Event: trust.LinkOver{}, At: late},
 		},
 	}
 }

@@ -78,6 +78,9 @@ func (s *Links) Review(ctx context.Context, linkID string) error {
 			e = EligibilityLost{Reasons: reasons, PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.Given}
 		case len(reasons) == 0 && c.Link.State == Suspended:
 			e = EligibilityBack{PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.Given}
+		case !g.Contact.Open: // a link on its way out is not suspended, but nothing rests on a frozen account's yes
+			err := s.contactSuspended(c, c.Link, &out)
+			return out, err
 		default:
 			return out, nil
 		}

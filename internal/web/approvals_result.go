@@ -64,7 +64,7 @@ func rejectedFor(reason string) string {
 // closedFor keeps to the ends that mean something to a contact; why else a request ended is the principal's matter.
 func closedFor(reason string) string {
 	switch reason {
-	case "expired", "disowned", "superseded", "decided", "frozen", "contact_left":
+	case "expired", "disowned", "superseded", "decided", "frozen", "contact_left", trust.ReasonLinkOver:
 		return reason
 	}
 	return "over"

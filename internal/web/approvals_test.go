@@ -358,7 +358,7 @@ func TestRejectAndFreeze(t *testing.T) {
 
 func TestEveryEndOfARequest(t *testing.T) {
 	c := open(t)
-	for _, reason := range []string{"expired", "disowned", "superseded", "decided", "frozen", "contact_left", "cancelled", "recovered", "thawed"} {
+	for _, reason := range []string{"expired", "disowned", "superseded", "decided", "frozen", "contact_left", trust.ReasonLinkOver, "cancelled", "recovered", "thawed"} {
 		c.says.q = request(trust.Closed, trust.ActionRecovery)
 		c.says.q.Approval.Reason = reason
 		html := c.looks("approvals-closed-"+reason, "/approvals/a1", nil, http.StatusOK)

@@ -9,6 +9,7 @@
 //	security       /settings/safety/login               «Безопасность»: password, second factor
 //	sessions       /settings/safety/sessions            where I am signed in
 //	history        /settings/safety/events              «Действия в системе»
+//	messages       /settings/safety/messages            «Сообщения от нас»: what we really sent
 //	contacts       /settings/safety/trusted-contacts    «Доверенный контакт»: who guards me, whom I guard
 //	invitations    /invitations/{id}                    the contact's yes or no
 //	approvals      /approvals                           the contact's decision, step by step

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,7 +169,9 @@ func (p *Recovery) again(w http.ResponseWriter, r *http.Request, path string, pa
 // moved or ended meanwhile, or is none of this browser's: its own page tells what happened. Other errors come back.
 func (p *Recovery) onward(w http.ResponseWriter, r *http.Request, err error) error {
 	key := fault.Of(err).Key
-	if fault.Is(err, fault.NotFound) || strings.HasPrefix(key, "fault.recovery.state_") || key == "fault.recovery.codes_used_up" || key == "fault.recovery.guarded_now" {
+	moved := strings.HasPrefix(key, "fault.recovery.state_") ||
+		slices.Contains([]string{"fault.recovery.codes_used_up", "fault.recovery.guarded_now", "fault.recovery.contact_gone"}, key)
+	if fault.Is(err, fault.NotFound) || moved {
 		h, err := p.here(r)
 		if err != nil {
 			return err

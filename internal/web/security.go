@@ -117,6 +117,7 @@ func (p *Security) homePage(r *http.Request, a account.Account, guards, sessions
 			{Icon: "shield-check", Title: ui.K("guards.title"), Text: ui.K("security.card.guards"), Href: pathGuards},
 			{Icon: "globe", Title: ui.K("systems.card.title"), Text: ui.K("systems.card.text"), Href: "/settings/safety/consents"},
 			{Icon: "history", Title: ui.K("layout.nav.events"), Text: ui.K("account.card.events"), Href: pathEvents},
+			{Icon: "mail", Title: ui.K("messages.title"), Text: ui.K("messages.card"), Href: pathMessages},
 		},
 	}
 	if a.OnHold(p.now()) {

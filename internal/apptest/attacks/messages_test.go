@@ -333,8 +333,8 @@ func TestT18_BudgetsOfPhoneAndArea(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := s.Count(s.Vera.Phone, notify.PasswordChanged); n != s.Policy.SMSNoticesPhone {
-		t.Errorf("%d notices came to one phone, its budget is %d", n, s.Policy.SMSNoticesPhone)
+	if n := s.Count(s.Vera.Phone, notify.PasswordChanged); n != s.Policy.SMSNoticesKind {
+		t.Errorf("%d notices of one kind came to one phone, its budget is %d", n, s.Policy.SMSNoticesKind)
 	}
 	s.link(s.Vera, s.Alexey)
 	s.recovering(s.Vera)

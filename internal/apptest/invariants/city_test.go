@@ -98,7 +98,7 @@ func newCity(t *testing.T, db *storetest.DB, lie bend) *city {
 	c.sessions = &session.Service{Store: eyes, Codes: db, Limits: db, Passwords: c.hasher, Keys: db.Keys, Policy: p, Now: db.Clock.Now}
 	c.links = &trust.Links{Circles: circles, Newcomers: s, Limits: s, Keys: db.Keys, Policy: p, ParseInvited: parseInvited}
 	c.decisions = &trust.Decisions{Circles: circles, Keys: db.Keys, Policy: p}
-	c.protect = &trust.Protect{Circles: circles, Keys: db.Keys, Policy: p}
+	c.protect = &trust.Protect{Circles: circles, Limits: s, Keys: db.Keys, Policy: p}
 	var found recovery.Owners = owners{c}
 	if lie.owners != nil {
 		found = lie.owners(found)

@@ -249,7 +249,7 @@ func (j *Judge) recovery(c Commit, before any, after recovery.Recovery) {
 func (j *Judge) approvedBy(r recovery.Recovery) {
 	own := 0
 	for _, a := range j.state.Approvals() {
-		if a.Object != r.ID || a.State != trust.Approved {
+		if a.Object != r.ID || a.State != trust.Approved || !j.mayApprove(a.Link) { // a yes of somebody who could not give it now is none
 			continue
 		}
 		own++
@@ -319,7 +319,7 @@ func (j *Judge) passwords(c Commit) {
 		}
 		have := 0
 		for _, a := range j.state.Approvals() {
-			if a.Object == by.ID && a.State == trust.Approved && j.valid[a.ID] {
+			if a.Object == by.ID && a.State == trust.Approved && j.valid[a.ID] && j.stands(a) {
 				have++
 			}
 		}
@@ -330,6 +330,13 @@ func (j *Judge) passwords(c Commit) {
 			j.Seen["guarded password"]++
 		}
 	}
+}
+
+// stands tells whether a yes that opened something still holds it: its contact is a contact yet, and his account is not frozen.
+func (j *Judge) stands(a trust.Approval) bool {
+	links := j.state.Links()
+	i := slices.IndexFunc(links, func(l trust.Link) bool { return l.ID == a.Link })
+	return i >= 0 && links[i].Guards() && !j.state.Person(a.Contact).Frozen
 }
 
 // sixDigits is a number of its own: no part of an id, and no fraction of a second.

@@ -71,7 +71,7 @@ func newWorld(t *testing.T, db *storetest.DB) *world {
 				return account.FoldName(name), phone, name + ", " + account.MaskPhone(phone), nil
 			}},
 		decisions: &trust.Decisions{Circles: s, Keys: db.Keys, Policy: p},
-		protect:   &trust.Protect{Circles: s, Keys: db.Keys, Policy: p},
+		protect:   &trust.Protect{Circles: s, Limits: s, Keys: db.Keys, Policy: p},
 		recovery:  &recovery.Service{Circles: s, Owners: owners{db, s}, Attempts: s, Limits: s, Keys: db.Keys, Policy: p, Now: db.Clock.Now},
 	}
 }

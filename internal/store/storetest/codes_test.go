@@ -325,6 +325,9 @@ func TestACodeOfARequestEndsWithIt(t *testing.T) {
 		"rejected": func(w *world, _, alexey account.Account, _, approval string) error {
 			return w.decisions.Reject(w.t.Context(), person, alexey.ID, approval, trust.ReasonOther)
 		},
+		"the contact left": func(w *world, _, alexey account.Account, _, _ string) error {
+			return w.links.Resign(w.t.Context(), person, alexey.ID, w.only(`SELECT link_id FROM approvals`))
+		},
 		"frozen": func(w *world, vera, _ account.Account, _, _ string) error {
 			return w.protect.Freeze(w.t.Context(), person, vera.ID, trust.FrozenBySelf)
 		},

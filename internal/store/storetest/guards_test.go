@@ -20,7 +20,8 @@ func (w *world) phones() *trust.Phones {
 }
 
 func (w *world) guards() *trust.Guards {
-	return &trust.Guards{Circles: store.NewTrust(w.Store, w.p), Keys: w.Keys, Policy: w.p}
+	s := store.NewTrust(w.Store, w.p)
+	return &trust.Guards{Circles: s, Limits: s, Keys: w.Keys, Policy: w.p}
 }
 
 // yes walks the contact through the whole approval of an action.
