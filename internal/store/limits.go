@@ -74,7 +74,7 @@ func (s *Store) allow(ctx context.Context, checks []Check, now time.Time, along 
 		tx.with(ctx, along...)
 		return nil
 	})
-	if over.limit.Key == nil && !errors.As(err, &over) {
+	if !errors.As(err, &over) && (err != nil || over.limit.Key == nil) { // a database that does not answer refuses nothing
 		return Check{}, 0, err
 	}
 	err = s.Read(ctx, func(ctx context.Context, q Querier) (err error) {

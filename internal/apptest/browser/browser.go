@@ -229,6 +229,10 @@ func (p *Page) navigate(what string, steps ...chromedp.Action[chromedp.Void]) in
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, steps...)
+	for err != nil && strings.Contains(err.Error(), "net::ERR_ABORTED") && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond) // a live page went to its next one by itself just then
+		response, err = chromedp.RunResponse(ctx, steps...)
+	}
 	if err != nil {
 		p.failf("%s: %v", what, err)
 	}

@@ -100,7 +100,7 @@ func TestAYearOfGuarding(t *testing.T) {
 		s.Advance(unconfirmed)
 		s.told(notify.TrustSuspended, 1, s.Vera.Phone, s.Vera.Email, s.Alexey.Phone, s.Alexey.Email)
 		vera.home(contactsHome)
-		vera.See("Алексей", s.T("contacts.badge.suspended"), s.T("contacts.card.suspended"), s.T("reason.phone_not_current"))
+		vera.See("Алексей", s.T("contacts.badge.suspended"), s.T("contacts.card.suspended"), s.T("contacts.card.his_phone"))
 		vera.look("suspended")
 		// An applicant is led to a desk: a contact who cannot answer never opens the road without him.
 		applicant := s.enter("applicant", s.Vera)

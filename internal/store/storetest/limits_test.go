@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -99,4 +100,24 @@ func TestAllowAllOrNothing(t *testing.T) {
 			t.Error("refused after a rest and a sweep")
 		}
 	})
+}
+
+// A database that does not answer refuses nobody: the act is told that something failed, not that it came too often.
+func TestAFailureIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	direct := storetest.Postgres(t)
+	limit := ratelimit.Limit{Burst: 10, Per: time.Hour}
+	one := []store.Check{{Key: ratelimit.Key(direct.Keys, "a", "x"), Limit: limit}}
+	two := append(one, store.Check{Key: ratelimit.Key(direct.Keys, "b", "x"), Limit: limit})
+	for _, checks := range [][]store.Check{one, two} {
+		wire, through := newWire(t, direct.DSN)
+		db := storetest.Open(t, through)
+		if ok, _, err := db.AllowAll(t.Context(), checks, db.Clock.Now()); !ok || err != nil { // so that the connection knows the statements
+			t.Fatalf("%d limits: %v %v", len(checks), ok, err)
+		}
+		wire.mode.Store(loseCommit)
+		if ok, after, err := db.AllowAll(t.Context(), checks, db.Clock.Now()); ok || after != 0 || !errors.Is(err, store.ErrUnknownOutcome) {
+			t.Errorf("%d limits: %v, wait %s, %v", len(checks), ok, after, err)
+		}
+	}
 }
