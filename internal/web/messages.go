@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
@@ -104,7 +105,7 @@ func messageNote(m SentMessage, voice *i18n.Printer) ui.Text {
 	if m.Masked == "" {
 		return ui.K(key, "Clock", voice.Clock(m.CreatedAt))
 	}
-	return ui.K(key+".to", "Clock", voice.Clock(m.CreatedAt), "To", m.Masked)
+	return ui.K(key+".to", "Clock", voice.Clock(m.CreatedAt), "To", strings.ReplaceAll(m.Masked, " ", "\u00a0"))
 }
 
 // messageBadge says what has become of it. When it arrived is told where a carrier said so.
