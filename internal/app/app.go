@@ -50,6 +50,7 @@ type Config struct {
 	Now            func() time.Time
 	Log            *slog.Logger
 	Hashing        secret.HasherOptions              // zero: the costs of production
+	Pace           time.Duration                     // step to which answers to strangers are rounded up; 0: the server's own; negative: none
 	Channels       map[effect.Channel]notify.Channel // how messages leave; a message without a channel fails and is logged
 	Carriers       Carriers                          // accounts at carriers; a channel of theirs takes the place of that of Channels
 	Numbers        Numbers                           // tells of changed SIMs and reassigned numbers; nil: nobody is asked
@@ -64,6 +65,9 @@ type Config struct {
 	Notary         Notary                            // how the event log is signed
 	OperatorURL    *url.URL                          // address of the operators' console when it has a listener of its own; nil: with everything else
 }
+
+// pace is much longer than what a stranger can ask for takes, the hash of a password included, and too short to be felt.
+const pace = 50 * time.Millisecond
 
 // Front mounts more pages, after all others.
 type Front func(a *App, mux *http.ServeMux, citizens *httpx.Gate)

@@ -224,7 +224,7 @@ func (a *App) edge(c Config) error {
 	}
 	a.pages = pages
 	a.Kit, err = httpx.New(httpx.Config{
-		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
+		BaseURL: c.BaseURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Pace: max(cmp.Or(c.Pace, pace), 0), Demo: c.ShowClock, Observe: a.metrics.observe,
 		Banners:     a.news,
 		CrossOrigin: append(endpoint.CrossOrigin(), reportsPattern),
 	}, pages)

@@ -3,6 +3,7 @@
 package apptest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -81,6 +82,7 @@ type Options struct {
 	Front   app.Front
 	Hashing secret.HasherOptions // zero: cheap hashes
 	Quiet   bool                 // log warnings only
+	Pace    time.Duration        // step to which answers to strangers are rounded up; 0: a millisecond
 
 	Carriers app.Carriers // real ones; a channel of theirs takes the place of the development phone
 	Numbers  app.Numbers  // tells of changed SIMs; nil: nobody is asked
@@ -132,7 +134,7 @@ func New(t testing.TB, engine string, o Options) *World {
 		return app.New(t.Context(), app.Config{
 			Database: db.DSN, Keys: keys, Policy: p, BaseURL: base, Now: w.Clock.Now,
 			Log:     slog.New(slog.NewTextHandler(w.Logs, &slog.HandlerOptions{Level: level})),
-			Hashing: o.Hashing,
+			Hashing: o.Hashing, Pace: cmp.Or(o.Pace, time.Millisecond),
 			Channels: map[effect.Channel]notify.Channel{
 				effect.SMS: w.Phones.On(effect.SMS), effect.Email: w.Phones.On(effect.Email), effect.Push: w.Phones.On(effect.Push),
 			},

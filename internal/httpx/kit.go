@@ -27,6 +27,7 @@ type Config struct {
 	CrossOrigin    []string       // mux patterns that other sites may post to: endpoints without cookies
 	Log            *slog.Logger
 	Now            func() time.Time
+	Pace           time.Duration                                        // step to which Paced rounds the time of an answer up; 0: none
 	Demo           bool                                                 // show the clock on every page
 	Observe        func(pattern string, status int, took time.Duration) // metrics; may be nil
 	Banners        func(ctx context.Context, lang string) []ui.Notice   // pinned news; may be nil

@@ -42,7 +42,7 @@ func (c Contacts) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	stepUp := func(h httpx.Handler) http.Handler { return c.Kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+contactsHome, session(c.home))
 	mux.Handle("GET "+contactsHome+"/add", stepUp(c.addForm))
-	mux.Handle("POST "+contactsHome+"/add", stepUp(c.add))
+	mux.Handle("POST "+contactsHome+"/add", c.Kit.Paced(stepUp(c.add)))
 	mux.Handle("GET "+contactsHome+"/sent", session(c.sent))
 	mux.Handle("GET "+contactsHome+"/{id}/remove", stepUp(c.removeForm))
 	mux.Handle("POST "+contactsHome+"/{id}/remove", stepUp(c.remove))

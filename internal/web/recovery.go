@@ -61,13 +61,13 @@ const recoveryCookie = "recovery"
 func (p *Recovery) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	p.signIn = citizens.SignIn
 	mux.Handle("GET /recovery", p.kit.Handle(p.startForm))
-	mux.Handle("POST /recovery", p.kit.Handle(p.start))
-	mux.Handle("GET /recovery/code", p.kit.Handle(p.step(pathRecoveryCode, p.codeForm)))
-	mux.Handle("POST /recovery/code", p.kit.Handle(p.act(p.prove)))
-	mux.Handle("POST /recovery/code/resend", p.kit.Handle(p.act(p.resend)))
+	mux.Handle("POST /recovery", p.kit.Paced(p.kit.Handle(p.start)))
+	mux.Handle("GET /recovery/code", p.kit.Paced(p.kit.Handle(p.step(pathRecoveryCode, p.codeForm))))
+	mux.Handle("POST /recovery/code", p.kit.Paced(p.kit.Handle(p.act(p.prove))))
+	mux.Handle("POST /recovery/code/resend", p.kit.Paced(p.kit.Handle(p.act(p.resend))))
 	mux.Handle("GET /recovery/wait", p.kit.Handle(p.step(pathRecoveryWait, p.wait)))
 	mux.Handle("GET /recovery/events", p.kit.Handle(p.events))
-	mux.Handle("POST /recovery/cancel", p.kit.Handle(p.cancel))
+	mux.Handle("POST /recovery/cancel", p.kit.Paced(p.kit.Handle(p.cancel)))
 	mux.Handle("GET /recovery/finish", p.kit.Handle(p.step(pathRecoveryFinish, p.finishForm)))
 	mux.Handle("POST /recovery/finish", p.kit.Handle(p.act(p.verify)))
 	mux.Handle("POST /recovery/finish/send", p.kit.Handle(p.act(p.sendSecond)))

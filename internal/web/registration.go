@@ -60,10 +60,10 @@ func NewRegistration(kit *httpx.Kit, of Registrations, sessions FirstSession, p 
 func (p *Registration) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	p.cookie, p.signIn = citizens.Cookie, citizens.SignIn
 	mux.Handle("GET /register", p.kit.Handle(citizens.Maybe(p.form)))
-	mux.Handle("POST /register", p.kit.Handle(p.register))
-	mux.Handle("GET /register/code", p.kit.Handle(p.codeForm))
-	mux.Handle("POST /register/code", p.kit.Handle(p.enter))
-	mux.Handle("POST /register/resend", p.kit.Handle(p.resend))
+	mux.Handle("POST /register", p.kit.Paced(p.kit.Handle(p.register)))
+	mux.Handle("GET /register/code", p.kit.Paced(p.kit.Handle(p.codeForm)))
+	mux.Handle("POST /register/code", p.kit.Paced(p.kit.Handle(p.enter)))
+	mux.Handle("POST /register/resend", p.kit.Paced(p.kit.Handle(p.resend)))
 }
 
 func (p *Registration) form(w http.ResponseWriter, r *http.Request) error {

@@ -75,7 +75,7 @@ func NewSignIn(kit *httpx.Kit, of SignIns, contacts AskedContacts, p policy.Poli
 func (p *SignIn) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	p.cookie = citizens.Cookie
 	mux.Handle("GET /sign-in", p.kit.Handle(citizens.Maybe(p.form)))
-	mux.Handle("POST /sign-in", p.kit.Handle(p.begin))
+	mux.Handle("POST /sign-in", p.kit.Paced(p.kit.Handle(p.begin)))
 	mux.Handle("GET /sign-in/code", p.kit.Handle(p.codeForm))
 	mux.Handle("POST /sign-in/code", p.kit.Handle(p.enter))
 	mux.Handle("POST /sign-in/resend", p.kit.Handle(p.resend))

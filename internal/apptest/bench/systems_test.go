@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"doverie/internal/account"
 	"doverie/internal/apptest"
 	"doverie/internal/oidc"
+	"doverie/internal/secret"
 	"doverie/internal/store/storetest"
 )
 
@@ -132,7 +132,7 @@ func TestSystems(t *testing.T) {
 	budget := readBudget(t)
 	var steps []stepCost
 	var rates strings.Builder
-	fmt.Fprintf(&rates, "```text\n%d cores; server, clients and database on one machine; RS256 id tokens\n\nengine     together  exchanges/s  refreshes/s  introspections/s  userinfos/s\n", runtime.GOMAXPROCS(0))
+	fmt.Fprintf(&rates, "```text\n%d cores; server, clients and database on one machine; RS256 id tokens\n\nengine     together  exchanges/s  refreshes/s  introspections/s  userinfos/s\n", secret.Room())
 	for _, engine := range []string{"sqlite", "postgres"} {
 		w := world(t, engine)
 		r := newRelying(w)
