@@ -3,7 +3,6 @@ package attacks
 import (
 	"net/http"
 	"net/url"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,42 +24,7 @@ func routes(t *testing.T, o apptest.Options) (*scene, []string) {
 	var mux *http.ServeMux
 	o.Front = func(_ *app.App, m *http.ServeMux, _ *httpx.Gate) { mux = m }
 	s := on(t, "sqlite", o)
-	seen := map[string]bool{}
-	var walk func(v reflect.Value)
-	walk = func(v reflect.Value) {
-		switch v.Kind() {
-		case reflect.Pointer:
-			if v.IsNil() {
-				return
-			}
-			if v.Type().String() == "*http.pattern" {
-				seen[v.Elem().FieldByName("str").String()] = true
-				return
-			}
-			walk(v.Elem())
-		case reflect.Struct:
-			for i := range v.NumField() {
-				if name := v.Type().Field(i).Name; name != "handler" && name != "mu" && name != "mux121" {
-					walk(v.Field(i))
-				}
-			}
-		case reflect.Slice:
-			for i := range v.Len() {
-				walk(v.Index(i))
-			}
-		case reflect.Map:
-			for it := v.MapRange(); it.Next(); {
-				walk(it.Value())
-			}
-		default:
-		}
-	}
-	walk(reflect.ValueOf(mux).Elem())
-	var all []string
-	for pattern := range seen {
-		all = append(all, pattern)
-	}
-	slices.Sort(all)
+	all := apptest.Routes(mux)
 	if len(all) < 90 || !slices.Contains(all, "POST /recovery/password") {
 		t.Fatalf("only %d routes were found: %v", len(all), all)
 	}

@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -39,47 +38,6 @@ var expected = map[string]struct {
 	"GET /operator/rules": {"d", false}, "GET /operator/messages": {"d", false}, "GET /operator/clients": {"d", false},
 }
 
-// mounted reads every pattern out of the mux itself.
-func mounted(mux *http.ServeMux) []string {
-	seen := map[string]bool{}
-	var walk func(v reflect.Value)
-	walk = func(v reflect.Value) {
-		switch v.Kind() {
-		case reflect.Pointer:
-			if v.IsNil() {
-				return
-			}
-			if v.Type().String() == "*http.pattern" {
-				seen[v.Elem().FieldByName("str").String()] = true
-				return
-			}
-			walk(v.Elem())
-		case reflect.Struct:
-			for i := range v.NumField() {
-				if name := v.Type().Field(i).Name; name != "handler" && name != "mu" && name != "mux121" {
-					walk(v.Field(i))
-				}
-			}
-		case reflect.Slice:
-			for i := range v.Len() {
-				walk(v.Index(i))
-			}
-		case reflect.Map:
-			for it := v.MapRange(); it.Next(); {
-				walk(it.Value())
-			}
-		default:
-		}
-	}
-	walk(reflect.ValueOf(mux).Elem())
-	var all []string
-	for pattern := range seen {
-		all = append(all, pattern)
-	}
-	slices.Sort(all)
-	return all
-}
-
 // letters are the roles as expected names them.
 var letters = map[desk.Role]string{desk.Clerk: "o", desk.Senior: "s", desk.Auditor: "a", desk.Administrator: "d"}
 
@@ -108,7 +66,7 @@ func TestEveryRouteEveryRole(t *testing.T) {
 	s := open(t, "sqlite", apptest.Options{Front: func(_ *app.App, m *http.ServeMux, _ *httpx.Gate) { mux = m }})
 	s.guard()
 	var all []string
-	for _, pattern := range mounted(mux) {
+	for _, pattern := range apptest.Routes(mux) {
 		if _, path, _ := strings.Cut(pattern, " "); strings.HasPrefix(path, "/operator") {
 			all = append(all, pattern)
 		}

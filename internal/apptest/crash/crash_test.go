@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -41,9 +40,7 @@ const (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the temporary folder is no failure of a test
-	}
+	apptest.RemoveProgram()
 	os.Exit(code)
 }
 

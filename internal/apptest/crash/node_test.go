@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"doverie/internal/apptest"
 	"doverie/internal/store/storetest"
 )
 
@@ -34,31 +35,13 @@ type node struct {
 	out bytes.Buffer // of the latest start
 }
 
-// binary builds the program once.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "doverie-crash")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "doverie")
-	out, err := exec.Command("go", "build", "-o", path, "doverie/cmd/doverie").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
-
 func newNode(t *testing.T, dsn string) *node {
 	t.Helper()
-	program, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	if dsn == "" {
 		dsn = filepath.Join(dir, "crash.db")
 	}
-	n := &node{t: t, program: program, config: filepath.Join(dir, "doverie.toml"), address: freeAddress(t), dsn: dsn}
+	n := &node{t: t, program: apptest.Program(t), config: filepath.Join(dir, "doverie.toml"), address: freeAddress(t), dsn: dsn}
 	n.url = "http://" + n.address
 	write(t, filepath.Join(dir, "key"), storetest.Master())
 	// Everybody comes from his own address, and networks may ask as much as they like: bounds are not what is tested here.
@@ -77,7 +60,7 @@ sign_ins_per_area_hour = 100000
 sms_codes_per_area_hour = 1000000
 sms_codes_per_range_hour = 1000000
 `, n.address, n.url, dsn, filepath.Join(dir, "key")))
-	if out, err := exec.Command(program, "migrate", "-config", n.config).CombinedOutput(); err != nil {
+	if out, err := exec.Command(n.program, "migrate", "-config", n.config).CombinedOutput(); err != nil {
 		t.Fatalf("migrate: %v: %s", err, out)
 	}
 	t.Cleanup(func() { _ = n.kill() }) // it has ended already, or its end is of no interest

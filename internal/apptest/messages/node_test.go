@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"doverie/internal/apptest"
 	"doverie/internal/store/storetest"
 )
 
@@ -32,25 +33,9 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the temporary folder is no failure of a test
-	}
+	apptest.RemoveProgram()
 	os.Exit(code)
 }
-
-// binary builds the program once.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "doverie-messages")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "doverie")
-	out, err := exec.Command("go", "build", "-o", path, "doverie/cmd/doverie").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
 
 // configuration writes what every process is started with: one HTTP gateway, and budgets that are not what is tested here.
 func configuration(t *testing.T, dsn, gateway, lease string) string {
@@ -92,17 +77,13 @@ type node struct {
 
 func start(t *testing.T, config string) *node {
 	t.Helper()
-	program, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
 	_ = l.Close() // only its number was wanted
-	n := &node{t: t, cmd: exec.Command(program, "serve", "-config", config)}
+	n := &node{t: t, cmd: exec.Command(apptest.Program(t), "serve", "-config", config)}
 	n.cmd.Env = append(os.Environ(), "DOVERIE_LISTEN="+address)
 	n.cmd.Stderr = &n.out
 	if err := n.cmd.Start(); err != nil {
