@@ -122,7 +122,7 @@ func run(t *testing.T, n *node, crashes int, crash func()) {
 		}
 		crash()
 	}
-	for len(pairs) > 0 { // those who have begun come to their end
+	for len(pairs) > walkers { // those who have begun come to their end, and so do some who begin after the last crash
 		select {
 		case <-pairs:
 		default:

@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,17 +204,24 @@ func TestDeadlockIsTriedAgain(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
 		db.Exec(t, insertMeta, "a", "")
 		db.Exec(t, insertMeta, "b", "")
+		var bothHoldOne sync.WaitGroup
+		if db.Engine() == "postgres" { // on SQLite only one of them writes at a time
+			bothHoldOne.Add(2)
+		}
 		errs := storetest.Parallel(2, func(i int) error {
-			order := []string{"a", "b"}
-			if i == 1 {
-				order = []string{"b", "a"}
-			}
+			order := [][]string{{"a", "b"}, {"b", "a"}}[i]
+			meet := sync.OnceFunc(func() {
+				if db.Engine() == "postgres" {
+					bothHoldOne.Done()
+				}
+				bothHoldOne.Wait()
+			})
 			return db.InTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 				for _, name := range order {
 					if _, err := tx.Exec(ctx, `UPDATE meta SET value = value || 'x' WHERE name = $1`, name); err != nil {
 						return err
 					}
-					time.Sleep(100 * time.Millisecond)
+					meet()
 				}
 				return nil
 			})
