@@ -302,7 +302,7 @@ func TestHoldClosesContacts(t *testing.T) {
 		want  bool
 	}{{1, true}, {0, false}, {-time.Hour, false}} {
 		s := guardedBy(1, 1, trust.Asked)
-		s.circle.HoldUntil = start.Add(c.until)
+		s.circle.HoldUntil, s.circle.Principal.Open = start.Add(c.until), true
 		links := &trust.Links{Circles: s, Limits: anytime{}, Policy: rules}
 		err := links.Remove(context.Background(), effect.Act{}, "principal", "link-a", false)
 		if held := fault.HasKey(err, "fault.hold"); held != c.want {

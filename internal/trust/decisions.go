@@ -52,17 +52,17 @@ func (s *Decisions) Request(ctx context.Context, contact, approvalID string) (Re
 	if err := only(c.Approval.Contact, contact); err != nil {
 		return Request{}, err
 	}
-	r := Request{Now: c.Now, Approval: c.Approval, Protection: c.Protection}
-	r.Email = ""
+	r := Request{Now: c.Now, Approval: c.Approval}
 	r.Principal = Facts{
-		Account: c.Principal.Account, Given: c.Principal.Given, Patronymic: c.Principal.Patronymic,
-		FamilyLetter: c.Principal.FamilyLetter, SimChangedAt: c.Principal.SimChangedAt,
+		Account: c.Principal.Account, Given: c.Principal.Given, Patronymic: c.Principal.Patronymic, FamilyLetter: c.Principal.FamilyLetter,
 	}
 	if c.Subject != nil {
 		r.Beginning = c.Subject.Beginning()
 		r.Decidable = c.Subject.Decidable(c.Now)
 	}
-	if g, ok := c.GuardianOf(contact); ok {
+	if g, ok := c.GuardianOf(contact); ok { // whoever is a contact no more reads what was, and nothing of what is
+		r.Protection, r.Email = c.Protection, ""
+		r.Principal.SimChangedAt = c.Principal.SimChangedAt
 		r.Link = g.Link.ForContact()
 		r.OwnPhone = g.Contact.Phone
 		r.AbleFrom, r.Unable = AbleFrom(g.Link, g.Contact, c.Now, s.Policy)

@@ -194,8 +194,8 @@ func (s *Links) Remove(ctx context.Context, act effect.Act, principal, linkID st
 		if err := only(c.Link.Principal, principal); err != nil {
 			return nil, err
 		}
-		if c.Now.Before(c.HoldUntil) {
-			return nil, fault.New(fault.Refused, "fault.hold", fault.Args{"Until": c.HoldUntil})
+		if err := may(c); err != nil {
+			return nil, err
 		}
 		return RemovalAsked{Quiet: quiet, PrincipalName: c.Principal.PoliteName(), ContactName: contactName(c)}, nil
 	})

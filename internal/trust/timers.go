@@ -47,9 +47,14 @@ func (s *Links) LapseInvitation(ctx context.Context, linkID string) error {
 	return settled(s.decide(ctx, bySystem, linkID, func(Circle) (LinkEvent, error) { return InvitationLapsed{}, nil }))
 }
 
-// Leave ends a link whose leaving time is over.
+// Leave ends a link whose leaving time is over. A frozen account keeps its contact, as it keeps its guards: its owner may not
+// know who asked for the removal, and the freeze has shut the page on which he could stop it. Once nobody guarded it, whoever
+// has password and second factor would lift the freeze alone.
 func (s *Links) Leave(ctx context.Context, linkID string) error {
 	return settled(s.decide(ctx, bySystem, linkID, func(c Circle) (LinkEvent, error) {
+		if c.Principal.Frozen && !c.Now.Before(c.Link.LeavesAt) {
+			return RemovalStopped{By: PrincipalSide, PrincipalName: c.Principal.PoliteName(), ContactName: contactName(c)}, nil
+		}
 		return RemovalDue{PrincipalName: c.Principal.PoliteName(), ContactName: contactName(c)}, nil
 	}))
 }

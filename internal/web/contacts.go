@@ -50,8 +50,8 @@ func (c Contacts) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	mux.Handle("POST "+contactsHome+"/{id}/withdraw", session(c.confirmed(c.Links.Withdraw, "withdrawn")))
 	mux.Handle("GET "+contactsHome+"/{id}/stay", session(c.confirmForm(staying)))
 	mux.Handle("POST "+contactsHome+"/{id}/stay", session(c.confirmed(c.Links.Stay, "stays")))
-	mux.Handle("GET "+contactsHome+"/{id}/resign", session(c.confirmForm(resigning)))
-	mux.Handle("POST "+contactsHome+"/{id}/resign", session(c.confirmed(c.Links.Resign, "resigned")))
+	mux.Handle("GET "+contactsHome+"/{id}/resign", stepUp(c.confirmForm(resigning)))
+	mux.Handle("POST "+contactsHome+"/{id}/resign", stepUp(c.confirmed(c.Links.Resign, "resigned")))
 }
 
 func (c Contacts) home(w http.ResponseWriter, r *http.Request) error {

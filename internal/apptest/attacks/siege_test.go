@@ -102,7 +102,7 @@ func TestT20_EveryStuckStateHasAWayOn(t *testing.T) {
 	t.Run("a contact who left", func(t *testing.T) {
 		s := guarded(t)
 		applicant := s.recovering(s.Vera)
-		alexey := s.signedIn(s.Alexey)
+		alexey := s.steppedUp(s.Alexey)
 		link := s.text(`SELECT id FROM links WHERE principal_id = $1`, s.Vera.ID)
 		alexey.Want(alexey.Post(contactsHome+"/"+link+"/resign"), contactsHome)
 		s.wantState(s.Vera, recovery.LockedOut)

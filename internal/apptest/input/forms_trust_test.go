@@ -74,7 +74,7 @@ func trustForms() []form {
 		{route: "POST " + contacts + "/{id}/stay", what: "Stopping a removal", gate: session, scene: link("/stay", vera), tries: []try{
 			{typed: "nothing is being removed", status: 409, says: []say{words("fault.trust.state_active")}},
 		}},
-		{route: "POST " + contacts + "/{id}/resign", what: "Ceasing to be a contact", gate: session, scene: link("/resign", vera), tries: []try{
+		{route: "POST " + contacts + "/{id}/resign", what: "Ceasing to be a contact", gate: stepUp, scene: link("/resign", vera), tries: []try{
 			{typed: "asked by the principal, not by the contact", status: 404, says: []say{words("fault.not_found")}},
 		}},
 		{route: "POST " + contacts + "/rehearsal", what: "Starting a rehearsal", gate: session, scene: signedIn(contacts + "/rehearsal"), tries: []try{

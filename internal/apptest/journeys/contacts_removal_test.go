@@ -190,7 +190,7 @@ func TestQuietExit(t *testing.T) {
 	})
 }
 
-// A contact leaves at once, after a word of warning. Vera is told on every channel, and what waited for him ends.
+// A contact leaves at once, after the repeated check and a word of warning. Vera is told on every channel, and what waited for him ends.
 func TestContactResigns(t *testing.T) {
 	twice(t, func(s *stage) {
 		s.linked()
@@ -200,6 +200,7 @@ func TestContactResigns(t *testing.T) {
 		alexey.signIn(apptest.Password)
 		alexey.Go(contactsHome)
 		alexey.Press(`main a[href$="/resign"]`)
+		alexey.stepUp()
 		alexey.See(s.T("contacts.resign.now"), s.T("contacts.resign.pressed"))
 		alexey.Press(`main form[method=post] a.button`) // the safe button keeps him
 		alexey.At(contactsHome)

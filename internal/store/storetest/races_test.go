@@ -83,8 +83,8 @@ func (w *world) contenders(s scene, verified bool) []contender {
 
 // told says whether a loser was told that he lost, and not that something broke.
 func told(err error) bool {
-	// A contact cannot be removed after a recovery: that is how the removal learns that it lost to it.
-	return fault.Is(err, fault.Conflict) || fault.HasKey(err, "fault.hold")
+	// A contact cannot be removed after a recovery, nor from a frozen account: that is how the removal learns that it lost to them.
+	return fault.Is(err, fault.Conflict) || fault.HasKey(err, "fault.hold") || fault.HasKey(err, "fault.account.frozen")
 }
 
 // Approve or complete, reject, expire, disown, cancel, freeze, resign and remove at once, each in a
