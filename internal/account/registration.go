@@ -54,7 +54,8 @@ type RegistrationOpened struct {
 
 // Register begins a registration and sends a code to the phone. The answer, and the work, are the
 // same whether or not anybody has that phone (I6).
-// Faults: Invalid with every wrong field; Limited; Busy; Refused "fault.code.other_live".
+// While its owner approves something by a code on that phone, no code goes there, and the page does not say so (T16, ADR 0005).
+// Faults: Invalid with every wrong field; Limited; Busy.
 func (s *Service) Register(ctx context.Context, act effect.Act, in RegisterInput) (RegistrationOpened, error) {
 	now := s.Now()
 	r, err := s.newRegistration(in, now)
@@ -128,7 +129,7 @@ func (s *Service) registrationCode(r Registration, now time.Time) ([]effect.Effe
 	return []effect.Effect{
 		effect.IssueCode{
 			ID: id, Purpose: string(secret.RegisterPhone), Bound: r.ID, Phone: r.Phone,
-			Hash: s.Keys.HashCode(secret.RegisterPhone, r.ID, code), ExpiresAt: until, DayLimit: s.Policy.CodesPerPhoneDay,
+			Hash: s.Keys.HashCode(secret.RegisterPhone, r.ID, code), ExpiresAt: until, DayLimit: s.Policy.CodesPerPhoneDay, Hidden: true,
 		},
 		effect.Send{
 			Kind: "register.code", Via: []effect.Channel{effect.SMS}, Address: r.Phone, Locale: r.Locale,

@@ -93,9 +93,14 @@ type IssueCode struct {
 	DayLimit  int           // codes of this purpose this phone may get in 24 h, exact under a race ("fault.code.too_many"); 0: not counted
 
 	// Quiet: another code that lives on the phone, the day's limit and the share refuse nobody. The same rows are written,
-	// but as of Muted, and the Send whose Key is ID goes to nobody. Strangers must not see the difference.
+	// but as of Muted, and the Send whose Key is ID, or "code:" and ID, goes to nobody. Strangers must not see the difference.
 	Quiet bool
 	Share Share // only with Quiet
+
+	// Hidden: an approval code that lives on the phone refuses nobody either, and the code is Muted instead: whoever asks for it may
+	// be a stranger to the phone, and must not learn that its owner is approving something just now. The day's limit is told,
+	// because it counts nothing but what was asked for in this way.
+	Hidden bool
 }
 
 // Share bounds how many quiet codes one asker gets of what everybody together may have. The zero Share bounds nothing.

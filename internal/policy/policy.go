@@ -71,7 +71,7 @@ type Policy struct {
 	RecoveryFinish    time.Duration `key:"recovery_finish" doc:"time to set the new password after approval" min:"10m" max:"72h"`
 	RecoveryLock      time.Duration `key:"recovery_lock" doc:"online recovery is locked this long after a rejection or a disown" min:"1h" max:"720h"`
 	RecoveriesPerArea int           `key:"recoveries_per_area_hour" doc:"recoveries started from one network area in an hour" min:"3" max:"100000"`
-	RecoveryCodesHere int           `key:"recovery_codes_here_day" doc:"recoveries of one account that one network area gets a code for in 24 h" min:"1" max:"50"`
+	RecoveryCodesHere int           `key:"recovery_codes_here_day" doc:"first codes for recoveries of one account, those sent again included, that one network area gets in 24 h" min:"1" max:"50"`
 	ToldActsDay       int           `key:"told_acts_day" doc:"times a day one thing may be asked of the contacts, one contact's removal begun, one switch switched off: each tells people" min:"3" max:"50"`
 	AsksPerDay        int           `key:"asks_per_day" doc:"times a contact is asked for one principal in 24 h" min:"1" max:"10"`
 	MatchTries        int           `key:"match_tries" doc:"tries to type the match number; the last miss rejects" min:"1" max:"3"`

@@ -3,8 +3,10 @@ package recovery
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,16 +89,49 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembe
 	if err != nil {
 		return "", err
 	}
-	here := effect.Share{
-		Name: "recovery_here", Subject: cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier))) + " " + act.Area,
-		Most: s.Policy.RecoveryCodesHere, Per: 24 * time.Hour, CountOnly: owner.Known,
-	}
-	sent, err := s.makeCode(now, r, owner, here)
+	whose := cmp.Or(owner.Account, hex.EncodeToString(s.Keys.Lookup("recovery identifier", identifier)))
+	asker := s.Keys.Lookup("recovery asker", whose+" "+act.Area)
+	sent, err := s.makeCode(now, r, owner, s.here(asker, owner.Known))
 	if err != nil {
 		return "", err
 	}
-	browser = secret.Token()
+	browser = s.browserOf(asker)
 	return browser, s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
+}
+
+// here is one network area's share of the first codes of an account, those sent again included: else one recovery, and its code
+// again and again, would use up the day of everybody (T21). asker is the keyed hash of whose it is and of the area.
+func (s *Service) here(asker []byte, known bool) effect.Share {
+	if len(asker) == 0 {
+		return effect.Share{}
+	}
+	return effect.Share{
+		Name: "recovery_here", Subject: hex.EncodeToString(asker), Most: s.Policy.RecoveryCodesHere, Per: 24 * time.Hour, CountOnly: known,
+	}
+}
+
+const sealAsker = "recovery asker"
+
+// browserOf makes the secret of the applicant's cookie. It carries, sealed and of one length, by whose share its codes are counted:
+// of a decoy nothing else knows that when the code is sent again, and what is counted must cost the same for everybody (I6).
+// The recovery is found by the hash of all of it, so that no part can be exchanged.
+func (s *Service) browserOf(asker []byte) string {
+	token := secret.Token()
+	return token + "." + base64.RawURLEncoding.EncodeToString(s.Keys.Seal(sealAsker, []byte(token), asker))
+}
+
+// askerOf reads it; nil for a cookie of a program that did not write it yet.
+func (s *Service) askerOf(browser string) []byte {
+	token, text, _ := strings.Cut(browser, ".")
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	asker, err := s.Keys.Open(sealAsker, []byte(token), sealed)
+	if err != nil {
+		return nil
+	}
+	return asker
 }
 
 // reach chooses where the account's own codes go: the current phone, else the verified e-mail. to is what
@@ -191,9 +226,13 @@ func (s *Service) SendCode(ctx context.Context, act effect.Act, browser, remembe
 		if !c.Now.Before(live.ExpiresAt) {
 			return trust.Outcome{}, fault.New(fault.Conflict, "fault.recovery.state_expired", nil)
 		}
+		share := effect.Share{}
+		if live.State == Proving {
+			share = s.here(s.askerOf(browser), c.Known)
+		}
 		effs, err := s.makeCode(c.Now, live, Owner{
 			Account: live.Account, Phone: c.Principal.Phone, PhoneCurrent: c.Principal.PhoneCurrent, Email: c.Email, Known: c.Known,
-		}, effect.Share{})
+		}, share)
 		return trust.Outcome{Effects: effs}, err
 	})
 }

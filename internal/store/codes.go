@@ -56,7 +56,7 @@ func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, l
 		c.ID, c.Purpose, c.Bound, NullText(c.Account), phoneHash, c.Hash, recovers(c.Purpose), Micros(now), Micros(c.ExpiresAt))
 }
 
-// takeSlot makes the code the one that lives on the phone, or refuses it; a quiet code it mutes instead. That a muted
+// takeSlot makes the code the one that lives on the phone, or refuses it; a quiet or hidden code it mutes instead. That a muted
 // one has the slot then is no harm: only the slot of an approval code keeps others out, and that one it does not take.
 //
 // A live approval code gives way only to a new one for the same approval. An approval code is
@@ -71,7 +71,7 @@ func takeSlot(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, ea
 		WHERE phone_slots.until <= $6 OR phone_slots.purpose <> $7
 			OR (excluded.purpose = $7 AND excluded.bound = phone_slots.bound)`,
 		args: []any{phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval}, changed: func(n int64) { taken = n }}
-	if !c.Quiet {
+	if !c.Quiet && !c.Hidden {
 		slot.lost = otherLive()
 	}
 	if err := tx.send(ctx, slot); err != nil {
@@ -106,7 +106,7 @@ func takeSlot(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, ea
 	case over:
 		return false, fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
 	}
-	return false, nil
+	return c.Hidden && taken != 1, nil
 }
 
 // shareRead counts one code of a share; within stays as it is when the share is used up.

@@ -121,9 +121,9 @@ func (b *batch) use(tx *Tx, effects []effect.Effect) {
 }
 
 // mute sends the message of a code to nobody.
-func (b *batch) mute(key string) {
+func (b *batch) mute(code string) {
 	for i := range b.sends {
-		if b.sends[i].Key == key {
+		if key := b.sends[i].Key; key == code || key == "code:"+code {
 			b.sends[i].To, b.sends[i].Nobody = "", true
 		}
 	}

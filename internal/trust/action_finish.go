@@ -26,7 +26,7 @@ func (a Action) sendCode(now time.Time, p policy.Policy, e ActionCodeSent) (Acti
 		a.event("action.code_sent", nil),
 		effect.IssueCode{
 			ID: e.ID, Purpose: string(secret.ChangePhone), Bound: a.ID, Account: a.Account, Phone: e.Phone, Hash: e.Hash,
-			ExpiresAt: until, DayLimit: p.CodesPerPhoneDay,
+			ExpiresAt: until, DayLimit: p.CodesPerPhoneDay, Hidden: true, // the number may be a stranger's
 		},
 		effect.Send{
 			Kind: "change_phone.code", To: a.Account, Address: e.Phone, Via: []effect.Channel{effect.SMS}, NotAfter: until, Key: e.ID,

@@ -111,7 +111,7 @@ func own(c Circle, account string) (Action, error) {
 
 // SendCode sends a code to the new number, once the change is approved. Any session of the account that
 // proved itself again may go on: the one that began may have lapsed while the contact was thinking.
-// Faults: Conflict "fault.action.state_…", "fault.code.other_live"; Limited; Refused "fault.hold".
+// Faults: Conflict "fault.action.state_…"; Limited; Refused "fault.hold".
 func (s *Phones) SendCode(ctx context.Context, act effect.Act, account, actionID string) error {
 	if err := s.Codes.MaySend(ctx, string(secret.ChangePhone), actionID, s.Policy); err != nil {
 		return err
