@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/secret"
@@ -58,7 +59,7 @@ func (p *Provider) enter(ctx context.Context, act effect.Act, s Stored, r Reques
 	case err != nil:
 		return Step{}, err
 	}
-	wishes, err := json.Marshal(r.Wishes)
+	wishes, err := json.Marshal(r.Wishes.agreed(namesOf(g.Scopes, g.Claims, account.Account{}, now)))
 	if err != nil {
 		return Step{}, err
 	}

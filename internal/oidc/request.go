@@ -46,6 +46,21 @@ type Wishes struct {
 	IDToken  map[string]Wish `json:"id_token,omitempty"`
 }
 
+// agreed leaves out the claims about a person that he was not asked for: what the hold kept out of the question (DOMAIN §5.8)
+// must not be handed over once it is over.
+func (w Wishes) agreed(names []string) Wishes {
+	only := func(asked map[string]Wish) map[string]Wish {
+		out := map[string]Wish{}
+		for name, wish := range asked {
+			if scopeOf(name) == "" || slices.Contains(names, name) {
+				out[name] = wish
+			}
+		}
+		return out
+	}
+	return Wishes{UserInfo: only(w.UserInfo), IDToken: only(w.IDToken)}
+}
+
 // Request is a checked request to sign somebody in.
 type Request struct {
 	Client    string    `json:"client"`

@@ -157,7 +157,11 @@ func writeVisit(ctx context.Context, tx *Tx, _ time.Time, c oidc.Change) error {
 
 func writeFamily(ctx context.Context, tx *Tx, now time.Time, c oidc.Change) error {
 	if f := c.NewFamily; f != nil {
-		// The visit must not have ended in between: the code would live on without it.
+		// Neither the consent nor the visit may have ended in between: the code would live on without it.
+		if err := tx.ExecOne(ctx, `UPDATE oidc_grants SET subject = subject WHERE id = $1 AND account_id = $2 AND client_id = $3 AND ended_at IS NULL`,
+			f.Grant, f.Account, f.Client); err != nil {
+			return err
+		}
 		if err := tx.ExecOne(ctx, `UPDATE oidc_sessions SET subject = subject WHERE id = $1 AND ended_at IS NULL`, f.Visit); err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package attacks
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -269,4 +271,45 @@ func TestT48_SubjectsCannotBeCompared(t *testing.T) {
 		t.Error("a server of data learns of refresh tokens")
 	}
 	s.goesNowhere("a server of data signs people in", browser.Get("/oidc/authorize?"+url.Values{"client_id": {archive.client.ID}, "redirect_uri": {"https://x.test"}}.Encode()))
+}
+
+// T48, DOMAIN §5.8: a claim that the hold keeps closed is not in the question a person answers then; so it is not handed over
+// when the hold is over either, by tokens that are renewed for weeks.
+func TestT48_TheHoldsClaimsAreNotAgreedTo(t *testing.T) {
+	s := guarded(t)
+	p := s.party(oidc.Client{})
+	s.recovered()
+	s.Advance(pause)
+	vera := s.Client()
+	vera.SignIn(s.Vera, apptest.NewPassword)
+	ask := []string{"scope", "openid profile", "claims", `{"userinfo":{"snils":{"essential":true}},"id_token":{"snils":null,"account_level":null}}`}
+	page := vera.Get(vera.Get(vera.Get(p.request(ask...)).Location).Location)
+	s.hides("the question during the hold", page, s.T("systems.claim.snils"))
+	back := vera.Through(p.request(ask...), s.Vera, apptest.NewPassword)
+	tokens := p.exchange(back.Query().Get("code"))
+	s.Advance(s.Policy.Hold)
+	renewed := p.refresh(tokens.text("refresh_token"))
+	if info := p.userInfo(renewed.text("access_token")); info.body["snils"] != nil {
+		t.Errorf("after the hold the system reads what nobody agreed to: %v", info.body)
+	}
+	if id := claimsOf(t, renewed.text("id_token")); id["snils"] != nil || id["account_level"] != nil {
+		t.Errorf("after the hold the id token says what nobody agreed to: %v", id)
+	}
+}
+
+// claimsOf reads what an id token says, and proves nothing.
+func claimsOf(t *testing.T, token string) (claims map[string]any) {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("%q is no JWT", token)
+	}
+	body, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err == nil {
+		err = json.Unmarshal(body, &claims)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claims
 }

@@ -198,6 +198,9 @@ func TestSystemsEnd(t *testing.T) {
 		if _, err := db.OIDCGrant(t.Context(), g.who.ID, "c"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("the consent after a recovery: %v", err)
 		}
+		visit := oidc.Visit{ID: "v9", Client: "c", Account: g.who.ID, Session: g.sessions[1].ID, Subject: "s", StartedAt: now}
+		late = g.family("on an ended consent", visit.ID, now)
+		g.lost("a code on a consent that has ended", oidc.Change{NewVisit: &visit, NewFamily: &late})
 		if who, err := db.OIDCAccountOf(t.Context(), "c", "s"); err != nil || who != g.who.ID {
 			t.Errorf("whom the system means: %q %v", who, err)
 		}
