@@ -73,6 +73,10 @@ func (s *Service) withDocument(a Account, in DocumentInput, now time.Time) (Acco
 	a.SNILS, wrong = ParseSNILS(in.SNILS)
 	check("snils", wrong)
 	number, wrong = ParseDocument(in.Kind, in.Number)
+	if wrong == "fault.document.kind" { // both are told at once: whoever chose nothing has often typed nothing either
+		check("kind", wrong)
+		_, wrong = foldDocument(in.Number)
+	}
 	check("document", wrong)
 	if len(bad) > 0 {
 		return Account{}, fault.BadFields(bad...)
@@ -96,24 +100,11 @@ func ParseDocument(kind DocumentKind, text string) (number, wrong string) {
 	if !known {
 		return "", "fault.document.kind"
 	}
-	if len(text) > identifierMax || !utf8.ValidString(text) {
-		return "", "fault.document.number"
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case unicode.IsSpace(r), isHyphen(r), r == '№':
-		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= 'А' && r <= 'я', r == 'Ё', r == 'ё':
-			b.WriteRune(unicode.ToUpper(r))
-		default:
-			return "", "fault.document.number"
-		}
-	}
-	number = b.String()
+	number, wrong = foldDocument(text)
 	n := utf8.RuneCountInString(number)
 	switch {
-	case n == 0:
-		return "", "fault.document.missing"
+	case wrong != "":
+		return "", wrong
 	case kind == PassportRUS && (n != 10 || strings.ContainsFunc(number, func(r rune) bool { return r > '9' })):
 		return "", "fault.document.passport"
 	case n < 5 || n > 20:
@@ -153,4 +144,25 @@ func (s *Service) Find(ctx context.Context, text string) (Account, error) {
 		return Account{}, fault.BadFields(fault.Field{Name: "identifier", Key: wrong})
 	}
 	return s.Store.FindAccount(ctx, id)
+}
+
+// foldDocument is what can be said of a number before its kind is known.
+func foldDocument(text string) (number, wrong string) {
+	if len(text) > identifierMax || !utf8.ValidString(text) {
+		return "", "fault.document.number"
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case unicode.IsSpace(r), isHyphen(r), r == '№':
+		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= 'А' && r <= 'я', r == 'Ё', r == 'ё':
+			b.WriteRune(unicode.ToUpper(r))
+		default:
+			return "", "fault.document.number"
+		}
+	}
+	if b.Len() == 0 {
+		return "", "fault.document.missing"
+	}
+	return b.String(), ""
 }

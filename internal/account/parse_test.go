@@ -38,8 +38,8 @@ func TestPhonesAsPeopleWriteThem(t *testing.T) {
 
 func TestMasks(t *testing.T) {
 	for got, want := range map[string]string{
-		account.MaskPhone("+79131234567"):     "+7 ••• •••-45-67",
-		account.MaskPhone("+375291234567"):    "+375 ••• •••-45-67",
+		account.MaskPhone("+79131234567"):     "+7\u00a0•••\u00a0•••-45-67",
+		account.MaskPhone("+375291234567"):    "+375\u00a0•••\u00a0•••-45-67",
 		account.MaskPhone("no phone"):         "•••",
 		account.MaskPhone(""):                 "•••",
 		account.ShowPhone("+79131234567"):     "+7 913 123-45-67",

@@ -31,11 +31,15 @@ func (s *Service) ChangePassword(ctx context.Context, act effect.Act, c Caller, 
 	if err != nil {
 		return busy(err)
 	}
+	var bad []fault.Field // both are told at once
 	if !ok {
-		return fault.BadFields(fault.Field{Name: "old", Key: "fault.password.old"})
+		bad = append(bad, fault.Field{Name: "old", Key: "fault.password.old"})
 	}
 	if wrong := s.passwordFault("new", newPassword, a); wrong != nil {
-		return fault.BadFields(*wrong)
+		bad = append(bad, *wrong)
+	}
+	if len(bad) > 0 {
+		return fault.BadFields(bad...)
 	}
 	if newPassword == oldPassword {
 		return fault.BadFields(fault.Field{Name: "new", Key: "fault.password.same"})

@@ -51,11 +51,12 @@ func MaskPhone(e164 string) string {
 	country := phonenumbers.Format(n, phonenumbers.E164)
 	national := phonenumbers.GetNationalSignificantNumber(n)
 	country = strings.TrimSuffix(country, national)
+	const space = "\u00a0" // a number stays on one line
 	if len(national) < 6 {
-		return country + " " + dots
+		return country + space + dots
 	}
 	last := national[len(national)-4:]
-	return country + " " + dots + " " + dots + "-" + last[:2] + "-" + last[2:]
+	return country + space + dots + space + dots + "-" + last[:2] + "-" + last[2:]
 }
 
 // ShowPhone is the number for its own owner: «+7 913 123-45-67».

@@ -74,7 +74,7 @@ func (a *App) ownDesks(c Config) error {
 		return nil
 	}
 	kit, err := httpx.New(httpx.Config{
-		BaseURL: c.OperatorURL, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
+		BaseURL: c.OperatorURL, Operators: true, TrustedProxies: c.TrustedProxies, Log: c.Log, Now: c.Now, Demo: c.ShowClock, Observe: a.metrics.observe,
 	}, a.pages)
 	if err != nil {
 		return err

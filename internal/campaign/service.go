@@ -110,7 +110,10 @@ func (s *Service) SetStaff(ctx context.Context, act effect.Act, account string, 
 	})
 }
 
-const nameMost = 120 // letters of a campaign's name
+const (
+	nameMost  = 120       // letters of a campaign's name
+	firstMost = 1_000_000 // the number of a campaign's first letter
+)
 
 // Create begins a campaign with the letter's common part.
 func (s *Service) Create(ctx context.Context, act effect.Act, name string, l outreach.Letter, counted bool) (Campaign, error) {
@@ -119,6 +122,9 @@ func (s *Service) Create(ctx context.Context, act effect.Act, name string, l out
 		wrong = append(wrong, fault.Field{Name: "name", Key: "outreach.field.missing"})
 	} else if utf8.RuneCountInString(name) > nameMost {
 		wrong = append(wrong, fault.Field{Name: "name", Key: "outreach.field.long", Args: fault.Args{"Limit": nameMost}})
+	}
+	if l.First < 1 || l.First > firstMost {
+		wrong = append(wrong, fault.Field{Name: "first", Key: "campaign.field.first_wrong"})
 	}
 	l, err := s.Source.PrepareLetter(l)
 	if err != nil {

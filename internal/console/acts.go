@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"doverie/internal/account"
 	"doverie/internal/desk"
@@ -55,6 +56,7 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 		Back:   ui.NavLink{Text: ui.Plain(v.Account.FullName()), Href: path},
 		Blocks: []ui.DeskBlock{{Heading: ui.K("operator.act.will"), Will: c.will(kind)}},
 	}
+	own := httpx.From(path + "/acts/" + string(kind))
 	form := ui.DeskForm{Action: path + "/acts/" + string(kind), Button: ui.K("operator.act." + string(kind) + ".do"), Cancel: ui.NavLink{Text: ui.K("common.cancel"), Href: path}}
 	if desk.Needs(kind, v.Circle) {
 		page.Blocks = append(page.Blocks, ui.DeskBlock{Notice: ui.Notice{Tone: ui.Warning, Title: ui.K("operator.two"), Text: ui.K("operator.two.text", "Queue", c.Policy.OperatorQueue)}})
@@ -79,7 +81,7 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 			Fields: []ui.DeskField{text(ui.TextField{Name: "phone", Label: ui.K("operator.phone.new"), Value: typed.Get("phone"), Type: "tel", InputMode: "tel", Autocomplete: "off"}, errs)},
 		}})
 		if pending == "" {
-			return c.page(w, r, who, Home, page)
+			return c.page(w, r, who, Home, page, own)
 		}
 		code := ui.CodeField{Name: "code", SentTo: account.MaskPhone(pending), Does: ui.K("operator.phone.does")}.Check(errs)
 		form.Fields = []ui.DeskField{{Code: &code}}
@@ -97,7 +99,7 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 		form.Look = "danger"
 	}
 	page.Blocks = append(page.Blocks, ui.DeskBlock{Form: form})
-	return c.page(w, r, who, Home, page)
+	return c.page(w, r, who, Home, page, own)
 }
 
 // seen is the statement under every act: a person is here, and the document is his.
@@ -119,6 +121,29 @@ func unseen(form url.Values) ui.Errors {
 	return ui.Errors{{Field: "seen", Text: ui.K("fault.desk.seen")}}
 }
 
+// incomplete tells everything that was left out, in the order of the form: only a whole form is worth a decision.
+func incomplete(kind desk.Kind, form url.Values) ui.Errors {
+	var errs ui.Errors
+	switch kind {
+	case desk.Name:
+		for _, one := range []struct{ field, key string }{{"family", "fault.family.missing"}, {"given", "fault.name.missing"}} {
+			if strings.TrimSpace(form.Get(one.field)) == "" {
+				errs = append(errs, ui.FieldError{Field: one.field, Text: ui.K(one.key)})
+			}
+		}
+	case desk.Phone:
+		if strings.TrimSpace(form.Get("code")) == "" {
+			errs = append(errs, ui.FieldError{Field: "code", Text: ui.K("field.code")})
+		}
+	case desk.EndLink:
+		if form.Get("link") == "" {
+			errs = append(errs, ui.FieldError{Field: "link", Text: ui.K("fault.desk.which_link")})
+		}
+	case desk.Confirm, desk.Thaw, desk.Unlock, desk.Recover:
+	}
+	return append(errs, unseen(form)...)
+}
+
 func (c *Console) act(w http.ResponseWriter, r *http.Request, who desk.Operator) error {
 	form, err := httpx.Form(r)
 	if err != nil {
@@ -128,11 +153,8 @@ func (c *Console) act(w http.ResponseWriter, r *http.Request, who desk.Operator)
 	if err != nil {
 		return err
 	}
-	if errs := unseen(form); errs != nil {
+	if errs := incomplete(kind, form); errs != nil {
 		return c.actPage(w, r, who, v, kind, form, errs)
-	}
-	if kind == desk.EndLink && form.Get("link") == "" {
-		return c.actPage(w, r, who, v, kind, form, ui.Errors{{Field: "link", Text: ui.K("fault.desk.which_link")}})
 	}
 	done, err := c.Desk.Act(r.Context(), c.Kit.Act(r), who, v.Case.ID, desk.Wish{
 		Kind: kind, Link: form.Get("link"), Family: form.Get("family"), Given: form.Get("given"), Patronymic: form.Get("patronymic"), Code: form.Get("code"),

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"path"
 	"time"
 
 	"doverie/internal/account"
@@ -11,6 +12,12 @@ import (
 	"doverie/internal/httpx"
 	"doverie/internal/ui"
 )
+
+// sectionIcons are the drawings of the sections on the first page of whoever serves nobody.
+var sectionIcons = map[string]string{
+	"/operator/audit": "history", "/operator/audit/verify": "shield-check", "/operator/figures": "info", "/operator/offices": "building-2",
+	"/operator/staff": "users", "/operator/rules": "lock", "/operator/messages": "mail", "/operator/clients": "globe",
+}
 
 func (c *Console) home(w http.ResponseWriter, r *http.Request, who desk.Operator) error {
 	return c.homePage(w, r, who, desk.OpenInput{}, nil)
@@ -22,7 +29,7 @@ func (c *Console) homePage(w http.ResponseWriter, r *http.Request, who desk.Oper
 	if !who.Role.Serves() {
 		var cards []ui.SectionCard
 		for _, link := range nav(who)[1:] {
-			cards = append(cards, ui.SectionCard{Icon: "chevron-right", Title: link.Text, Text: ui.K("operator.card"), Href: link.Href})
+			cards = append(cards, ui.SectionCard{Icon: sectionIcons[link.Href], Title: link.Text, Text: ui.K("operator.card." + path.Base(link.Href)), Href: link.Href})
 		}
 		page.Blocks = []ui.DeskBlock{{Cards: cards}}
 		return c.page(w, r, who, Home, page)

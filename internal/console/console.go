@@ -169,11 +169,12 @@ func (c *Console) as(roles []desk.Role, h handler) httpx.Handler {
 }
 
 // page sends a page of the operator's place.
-func (c *Console) page(w http.ResponseWriter, r *http.Request, who desk.Operator, section string, page ui.Desk) error {
+func (c *Console) page(w http.ResponseWriter, r *http.Request, who desk.Operator, section string, page ui.Desk, change ...func(*ui.Layout)) error {
+	change = append(change, c.place(who, section))
 	if len(page.Errors) > 0 {
-		return c.Kit.FormAgain(w, r, page, c.place(who, section))
+		return c.Kit.FormAgain(w, r, page, change...)
 	}
-	return c.Kit.Page(w, r, page, c.place(who, section))
+	return c.Kit.Page(w, r, page, change...)
 }
 
 // place marks a page as one where employees work.

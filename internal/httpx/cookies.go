@@ -3,8 +3,6 @@ package httpx
 import (
 	"net/http"
 	"time"
-
-	"doverie/internal/i18n"
 )
 
 // SetCookie gives the browser a secret: never readable by script, never sent from another site's form, and by
@@ -43,20 +41,4 @@ func languageFor(r *http.Request) string {
 		choice = c.Value
 	}
 	return languageOf(r.URL.Query(), choice, r.Header.Get("Accept-Language"))
-}
-
-// ChooseLanguage is POST /language: it remembers the choice for a year and goes back to where the reader was.
-func (k *Kit) ChooseLanguage(w http.ResponseWriter, r *http.Request) error {
-	form, err := Form(r)
-	if err != nil {
-		return err
-	}
-	if lang := form.Get("lang"); i18n.Known(lang) {
-		const year = 365 * 24 * 60 * 60
-		http.SetCookie(w, &http.Cookie{ //nolint:gosec // no secret; Secure follows the base URL
-			Name: languageCookie, Value: lang, Path: "/", MaxAge: year,
-			Secure: k.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		})
-	}
-	return Redirect(w, r, withoutLang(SafeNext(form.Get("return"), "/")))
 }

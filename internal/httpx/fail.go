@@ -94,14 +94,14 @@ func (k *Kit) failStatus(w http.ResponseWriter, r *http.Request, status int, f *
 	if !p.Has(title) {
 		title = "fault." + f.Kind.String() + ".title"
 	}
-	page := ui.FaultPage{Icon: faultIcon(f.Kind), Heading: ui.K(title), Words: ui.Named(key, f.Args)}
+	page := ui.FaultPage{Icon: faultIcon(f.Kind), Heading: ui.K(title), Words: ui.Named(key, f.Args), Home: k.home(r)}
 	for _, field := range f.Fields {
 		page.Details = append(page.Details, ui.Named(field.Key, field.Args))
 	}
 	if f.Kind == fault.Internal || f.Kind == fault.Busy {
 		page.RequestID = RequestID(r)
 	}
-	if r.Method == http.MethodGet && (f.Kind == fault.Internal || f.Kind == fault.Busy || f.Kind == fault.Conflict) {
+	if r.Method == http.MethodGet && (f.Kind == fault.Internal || f.Kind == fault.Busy) {
 		page.Action = ui.NavLink{Text: ui.K("common.try_again"), Href: r.URL.RequestURI()}
 	}
 	if err := k.PageStatus(w, r, status, page); err != nil {

@@ -57,7 +57,8 @@ func gateOf(r *http.Request) *Gate {
 	return g.gate
 }
 
-// Maybe looks up who is signed in and lets everybody through: for pages open to all.
+// Maybe looks up who is signed in and lets everybody through: for pages open to all. A fault is told here, where it is
+// known who reads it: he keeps his sections and his way out.
 func (g *Gate) Maybe(h Handler) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var v Visitor
@@ -67,7 +68,11 @@ func (g *Gate) Maybe(h Handler) Handler {
 				return err //nolint:wrapcheck // the service's fault is what the reader must see
 			}
 		}
-		return h(w, r.WithContext(context.WithValue(r.Context(), visitorKey, gated{visitor: v, gate: g})))
+		known := r.WithContext(context.WithValue(r.Context(), visitorKey, gated{visitor: v, gate: g}))
+		if err := h(w, known); err != nil {
+			g.kit.Fail(w, known, err)
+		}
+		return nil
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"doverie/internal/effect"
@@ -29,6 +30,7 @@ type Config struct {
 	Now            func() time.Time
 	Pace           time.Duration                                        // step to which Paced rounds the time of an answer up; 0: none
 	Demo           bool                                                 // show the clock on every page
+	Operators      bool                                                 // nobody but operators comes here: a listener of their own
 	Observe        func(pattern string, status int, took time.Duration) // metrics; may be nil
 	Banners        func(ctx context.Context, lang string) []ui.Notice   // pinned news; may be nil
 }
@@ -54,7 +56,7 @@ func New(cfg Config, pages *ui.Renderer) (*Kit, error) {
 	}
 	cfg.MaxBody = cmp.Or(cfg.MaxBody, defaultMaxBody)
 	k := &Kit{cfg: cfg, pages: pages, cross: http.NewCrossOriginProtection()}
-	if err := k.cross.AddTrustedOrigin(cfg.BaseURL.Scheme + "://" + cfg.BaseURL.Host); err != nil {
+	if err := k.cross.AddTrustedOrigin(k.Site()); err != nil {
 		return nil, err
 	}
 	for _, pattern := range cfg.CrossOrigin {
@@ -77,6 +79,9 @@ func (k *Kit) Large(pattern string, bytes int64) {
 // Secure reports whether people reach the service by https.
 func (k *Kit) Secure() bool { return k.cfg.BaseURL.Scheme == "https" }
 
+// Site is the address of the service as people type it, without a path.
+func (k *Kit) Site() string { return k.cfg.BaseURL.Scheme + "://" + k.cfg.BaseURL.Host }
+
 // Page sends the page with status 200. A change adds to the layout: a section, a live stream, a refresh.
 func (k *Kit) Page(w http.ResponseWriter, r *http.Request, page ui.Page, change ...func(*ui.Layout)) error {
 	return k.PageStatus(w, r, http.StatusOK, page, change...)
@@ -87,7 +92,7 @@ func (k *Kit) Now() time.Time { return k.cfg.Now() }
 
 // FormAgain sends a form back with its errors: status 422, and the tab's title says that there is an error.
 func (k *Kit) FormAgain(w http.ResponseWriter, r *http.Request, page ui.Page, change ...func(*ui.Layout)) error {
-	return k.PageStatus(w, r, http.StatusUnprocessableEntity, page, append(change, func(l *ui.Layout) { l.Failed = true })...)
+	return k.PageStatus(w, r, http.StatusUnprocessableEntity, page, append(change, func(l *ui.Layout) { l.Failed, l.Kept = true, ui.KeptOf(page) })...)
 }
 
 // PageStatus sends the page with the status.
@@ -96,7 +101,14 @@ func (k *Kit) PageStatus(w http.ResponseWriter, r *http.Request, status int, pag
 	visitor := VisitorOf(r)
 	l := ui.Layout{Path: r.URL.RequestURI(), Person: visitor.Name}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		l.Path = r.URL.Path
+		l.Path = postedFrom(r)
+	}
+	if kept := askedOf(r).kept; !kept.Empty() {
+		page = kept.Into(page)
+		l.Kept = ui.KeptOf(page)
+		if l.Failed = len(kept.Errors) > 0; l.Failed && status == http.StatusOK {
+			status = http.StatusUnprocessableEntity
+		}
 	}
 	if k.cfg.Demo {
 		l.Clock = k.cfg.Now()
@@ -110,9 +122,11 @@ func (k *Kit) PageStatus(w http.ResponseWriter, r *http.Request, status int, pag
 	if visitor.OnlyPath != "" {
 		l.Nav = []ui.NavLink{} // no other page is open to this session
 	}
+	if k.operators(r) {
+		l.Home, l.BodyClass, l.Place = operatorsHome, "wide desk", ui.K("operator.place")
+	}
 	if visitor.Office != "" {
-		l.Nav, l.SignOut, l.Home, l.BodyClass = []ui.NavLink{{Text: ui.K("operator.nav.home"), Href: "/operator"}}, "/operator/sign-out", "/operator", "wide desk"
-		l.Place = ui.K("operator.place")
+		l.Nav, l.SignOut = []ui.NavLink{{Text: ui.K("operator.nav.home"), Href: operatorsHome}}, "/operator/sign-out"
 	}
 	for _, f := range change {
 		f(&l)
@@ -124,9 +138,39 @@ func (k *Kit) PageStatus(w http.ResponseWriter, r *http.Request, status int, pag
 	return send(w, r, status, "text/html; charset=utf-8", buf.Bytes())
 }
 
+// operatorsHome is the first page of the operators' place; all others are below it.
+const operatorsHome = "/operator"
+
+// operators tells whether the page is one of the operators' place, also before anybody has signed in there, and where
+// there is no page at all.
+func (k *Kit) operators(r *http.Request) bool {
+	return k.cfg.Operators || VisitorOf(r).Office != "" || r.URL.Path == operatorsHome || strings.HasPrefix(r.URL.Path, operatorsHome+"/")
+}
+
+// home is where the reader of a page begins.
+func (k *Kit) home(r *http.Request) string {
+	if k.operators(r) {
+		return operatorsHome
+	}
+	return "/"
+}
+
+// postedFrom is the page whose form was posted: it has the form's address, and where it leads on to is in the form.
+func postedFrom(r *http.Request) string {
+	if next := r.PostForm.Get("next"); SafeNext(next, "") != "" {
+		return r.URL.Path + "?next=" + url.QueryEscape(next)
+	}
+	return r.URL.Path
+}
+
 // Section marks the section of the cabinet that a page belongs to.
 func Section(href string) func(*ui.Layout) {
 	return func(l *ui.Layout) { l.Section = href }
+}
+
+// From names the page whose form was posted to another address: a switch of the language leads there.
+func From(path string) func(*ui.Layout) {
+	return func(l *ui.Layout) { l.Path = path }
 }
 
 // Live makes a page renew itself: by the event stream at the address, or without JavaScript every so many seconds.

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"doverie/internal/fault"
+	"doverie/internal/ui"
 )
 
 type contextKey int
@@ -28,6 +29,8 @@ const (
 type asked struct {
 	id   string
 	lang string
+	mux  *http.ServeMux
+	kept ui.Kept // of a form that was refused, where the language was switched on it
 }
 
 // RequestID is the short number a person can read out to support: "K3PQ-7WZD-MA2F".
@@ -77,7 +80,7 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		began := k.cfg.Now()
 		w := &written{ResponseWriter: out}
-		r = r.WithContext(context.WithValue(r.Context(), requestKey, asked{id: newRequestID(), lang: languageFor(r)}))
+		r = r.WithContext(context.WithValue(r.Context(), requestKey, asked{id: newRequestID(), lang: languageFor(r), mux: mux}))
 		defer func() { //nolint:contextcheck // the request carries it
 			if v := recover(); v != nil {
 				k.panicked(w, r, v)

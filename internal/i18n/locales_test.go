@@ -296,7 +296,7 @@ func TestMissingIsReported(t *testing.T) {
 	if got := p.T("fault.code.wrong"); got != "Код не подошёл. Проверьте цифры." {
 		t.Errorf("an argument of a condition may be left out, printed %q", got)
 	}
-	if got := p.T("fault.code.wrong", "Left", 2); got != "Код не подошёл. Проверьте цифры. Осталось попыток: 2." {
+	if got := p.T("fault.code.wrong", "Left", 2); got != "Код не подошёл. Проверьте цифры. Осталось попыток:\u00a02." {
 		t.Errorf("printed %q", got)
 	}
 	for _, got := range []string{p.T("no.such.key"), p.T("step.of", "Step", 1), p.T("step.of", "Step"), p.T("step.of", 1, 2)} {

@@ -24,6 +24,7 @@ type View struct {
 	AbleFrom  time.Time
 	Approved  int
 	Needed    int
+	NotBefore time.Time // the new password has to wait until then; zero: it need not
 	StartedAt time.Time
 	ExpiresAt time.Time
 	EndedAt   time.Time
@@ -51,6 +52,9 @@ func (s *Service) View(ctx context.Context, browser string) (View, error) {
 		return v, nil
 	}
 	v.Match = s.Keys.MatchNumber(r.ID)
+	if from := r.ProvenAt.Add(s.Policy.RecoveryQuietWait); r.State == Verified && quietExit(c) && v.Now.Before(from) {
+		v.NotBefore = from // told before a password is thought up, and no more than the refusal itself would tell
+	}
 	asked, _ := c.PendingOf(r.ID)
 	for _, g := range c.Guardians {
 		if !slices.ContainsFunc(asked.Approvals, func(a trust.Approval) bool { return a.Contact == g.Contact.Account }) {

@@ -22,15 +22,11 @@ func (AccountHome) Template() string { return "account_home.html" }
 // Title is the page's title.
 func (AccountHome) Title() Text { return K("account.title") }
 
-// Country is one entry of a list of countries.
-type Country struct{ Code, Name string }
-
 // AccountDocument asks for the data that raise an account to the standard level.
 type AccountDocument struct {
 	Errors      Errors
 	Birth       TextField
-	Citizenship string // ISO 3166 alpha-3
-	Countries   []Country
+	Citizenship Select // of ISO 3166 alpha-3 codes
 	SNILS       TextField
 	Kind        Radios
 	Number      TextField
@@ -41,9 +37,6 @@ func (AccountDocument) Template() string { return "account_document.html" }
 
 // Title is the page's title.
 func (AccountDocument) Title() Text { return K("account.document.title") }
-
-// CountryError is what is wrong with the citizenship.
-func (p AccountDocument) CountryError() Text { return p.Errors.Of("citizenship") }
 
 // AccountLevel explains the levels and how to reach the highest.
 type AccountLevel struct {
@@ -61,7 +54,8 @@ func (AccountLevel) Title() Text { return K("account.level.title") }
 // AccountEmail asks for an e-mail address.
 type AccountEmail struct {
 	Errors Errors
-	Old    string // masked; empty: none
+	Hold   time.Time // closed until then; zero: open
+	Old    string    // masked; empty: none
 	Email  TextField
 }
 

@@ -103,6 +103,19 @@ type Radios struct {
 // Check puts the field's error in place.
 func (f Radios) Check(errs Errors) Radios { f.Error = errs.Of(f.Name); return f }
 
+// Select is a choice from a list too long for rows. Template "select".
+type Select struct {
+	Name         string
+	Label        Text
+	Error        Text
+	Options      []Option
+	Chosen       string
+	Autocomplete string // "country"; may be empty
+}
+
+// Check puts the field's error in place.
+func (f Select) Check(errs Errors) Select { f.Error = errs.Of(f.Name); return f }
+
 // Checkbox is one statement to agree with. Template "checkbox".
 type Checkbox struct {
 	Name    string

@@ -98,6 +98,7 @@ type ContactRemove struct {
 	Name   Text
 	Delay  Delayed
 	Tell   Radios
+	Path   string // address of this page
 	AtOnce string // address of the removal that a contact approves; empty: not offered
 }
 

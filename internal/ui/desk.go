@@ -59,18 +59,6 @@ type DeskField struct {
 	Select   *Select
 }
 
-// Select is a choice from a list too long for rows. Template "select".
-type Select struct {
-	Name    string
-	Label   Text
-	Error   Text
-	Options []Option
-	Chosen  string
-}
-
-// Check puts the field's error in place.
-func (f Select) Check(errs Errors) Select { f.Error = errs.Of(f.Name); return f }
-
 // Table is a wide table. Template "table" (prints nothing without columns).
 type Table struct {
 	Caption Text

@@ -7,6 +7,7 @@ type FaultPage struct {
 	Words     Text
 	Details   []Text
 	Action    NavLink // what to do now; may be empty
+	Home      string  // where the reader begins
 	RequestID string  // for support; empty when it helps nobody
 }
 

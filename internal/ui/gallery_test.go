@@ -69,6 +69,8 @@ func specimens() []specimen {
 		{"password-field", "current", ui.PasswordField{Name: "password", Label: words("Пароль")}},
 		{"password-field", "new and wrong", ui.PasswordField{Name: "new", New: true, Label: words("Новый пароль"), Hint: words("8 знаков или больше. Подойдёт фраза из нескольких слов."), Error: words("Этот пароль слишком простой: его знают все.")}},
 		{"radios", "question", yesNo}, {"radios", "wrong", yesNo.Check(errs)}, {"radios", "chosen", chosen},
+		{"select", "chosen", ui.Select{Name: "citizenship", Label: words("Гражданство"), Autocomplete: "country", Chosen: "RUS", Options: []ui.Option{{Label: words("Выберите")}, {Value: "RUS", Label: words("Россия")}}}},
+		{"select", "wrong", ui.Select{Name: "office", Label: words("Центр"), Error: ui.K("field.choose"), Options: []ui.Option{{Label: words("Выберите")}}}},
 		{"checkbox", "empty", ui.Checkbox{Name: "agree", Label: words("Я понимаю, что должен быть на связи"), Hint: words("Решение нужно за 12 часов.")}},
 		{"checkbox", "checked and wrong", ui.Checkbox{Name: "agree2", Label: words("Согласен"), Checked: true, Error: ui.K("fault.name.missing")}},
 		{"code-field", "sent", code}, {"code-field", "over", over}, {"code-field", "from an app", plainCode}, {"code-field", "by e-mail", byMail}, {"code-field", "wrong", badCode},

@@ -26,6 +26,7 @@ type Layout struct {
 	BodyClass string    // "wide" for the operator's console and tables
 	Place     Text      // set only where employees work: what this place is, above everything
 	Home      string    // where the name of the service leads; empty: /
+	Kept      Kept      // what a refused form showed: the switch of the language carries it
 }
 
 // NavLink is one section of the cabinet or of a console.

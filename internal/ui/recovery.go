@@ -72,6 +72,7 @@ func (RecoveryFinish) Title() Text { return K("recovery.finish.title") }
 // RecoveryPassword asks for the new password.
 type RecoveryPassword struct {
 	Errors   Errors
+	Early    time.Time // the password can be set from then on; zero: now
 	Password PasswordField
 	Until    time.Time
 }
@@ -80,7 +81,12 @@ type RecoveryPassword struct {
 func (RecoveryPassword) Template() string { return "recovery_password.html" }
 
 // Title is the page's title.
-func (RecoveryPassword) Title() Text { return K("recovery.password.title") }
+func (p RecoveryPassword) Title() Text {
+	if !p.Early.IsZero() {
+		return K("recovery.password.early.title")
+	}
+	return K("recovery.password.title")
+}
 
 // RecoveryDone tells that the password is new, and what stays closed for a while.
 type RecoveryDone struct {

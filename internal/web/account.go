@@ -44,8 +44,8 @@ func NewAccount(kit *httpx.Kit, of Profiles, sessions Authenticator, guards OwnL
 
 // Mount adds the pages.
 func (p *Account) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
-	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, h))) }
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(h)) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET /settings/account", session(p.home))
 	mux.Handle("GET /settings/account/level", session(p.level))
 	mux.Handle("GET /settings/account/document", session(p.documentForm))
@@ -99,7 +99,7 @@ func (p *Account) homePage(r *http.Request, a account.Account, guards int) ui.Ac
 	page := ui.AccountHome{
 		Person: a.FullName(), Level: levelBadge(a.Level), Means: ui.K("account.means." + string(a.Level)), Facts: p.facts(r, a),
 		HasEmail: a.EmailVerified(),
-		Invite:   guards == 0 && a.Level == account.Confirmed,
+		Invite:   guards == 0 && a.Level == account.Confirmed && a.Citizenship == p.policy.Citizenship, // whoever may not is not led to a closed door
 		Cards: []ui.SectionCard{
 			{Icon: "lock", Title: ui.K("layout.nav.security"), Text: ui.K("account.card.security"), Href: pathSecurity},
 			guardCardOf(guards),

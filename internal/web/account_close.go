@@ -35,7 +35,7 @@ func NewAccountClose(kit *httpx.Kit, of Closer, switches OwnSwitches) *AccountCl
 // Mount adds the pages.
 func (p *AccountClose) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	p.cookie = citizens.Cookie
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+pathClose, stepUp(p.form))
 	mux.Handle("POST "+pathClose, stepUp(p.close))
 	mux.Handle("GET "+pathClosed, p.kit.Handle(citizens.Maybe(p.closed)))

@@ -43,21 +43,11 @@ func (p *Account) document(w http.ResponseWriter, r *http.Request) error {
 	}
 	if _, err := p.of.EnterDocument(r.Context(), p.kit.Act(r), who, in); err != nil {
 		if errs, ok := httpx.FormErrors(err, "snils"); ok {
-			return p.kit.FormAgain(w, r, p.documentPage(r, in, kindFirst(errs)), httpx.Section(pathProfile))
+			return p.kit.FormAgain(w, r, p.documentPage(r, in, errs), httpx.Section(pathProfile))
 		}
 		return err
 	}
 	return httpx.Redirect(w, r, pathProfile+"?done=document")
-}
-
-// kindFirst puts what is wrong with the kind of document at the question, and not at the number.
-func kindFirst(errs ui.Errors) ui.Errors {
-	for i, e := range errs {
-		if e.Field == "document" && e.Text.Key() == "fault.document.kind" {
-			errs[i].Field = "kind"
-		}
-	}
-	return errs
 }
 
 func (p *Account) documentPage(r *http.Request, in account.DocumentInput, errs ui.Errors) ui.AccountDocument {
@@ -67,7 +57,10 @@ func (p *Account) documentPage(r *http.Request, in account.DocumentInput, errs u
 		kinds.Options = append(kinds.Options, ui.Option{Value: string(k), Label: ui.K("account.document.kind." + string(k))})
 	}
 	return ui.AccountDocument{
-		Errors: errs, Citizenship: in.Citizenship, Countries: countries(httpx.Lang(r)),
+		Errors: errs,
+		Citizenship: ui.Select{
+			Name: "citizenship", Label: ui.K("account.document.citizenship"), Options: countries(httpx.Lang(r)), Chosen: in.Citizenship, Autocomplete: "country",
+		}.Check(errs),
 		Birth: ui.TextField{
 			Name: "birth_date", Label: ui.K("account.document.birth"), Hint: ui.K("account.document.birth.hint"), Value: in.BirthDate,
 			Autocomplete: "bday", MaxLength: dateMax, Short: true,
@@ -84,9 +77,10 @@ func (p *Account) documentPage(r *http.Request, in account.DocumentInput, errs u
 	}
 }
 
-// countries lists every country in the reader's language, Russia first.
-func countries(lang string) []ui.Country {
-	var out []ui.Country
+// countries lists every country in the reader's language, Russia first, after the wish to choose.
+func countries(lang string) []ui.Option {
+	type country struct{ code, name string }
+	var all []country
 	for first := 'A'; first <= 'Z'; first++ {
 		for second := 'A'; second <= 'Z'; second++ {
 			region, err := language.ParseRegion(string([]rune{first, second}))
@@ -94,18 +88,22 @@ func countries(lang string) []ui.Country {
 				continue
 			}
 			code := region.ISO3()
-			if code == "RUS" || code == "ZZZ" || slices.ContainsFunc(out, func(c ui.Country) bool { return c.Code == code }) {
+			if code == "RUS" || code == "ZZZ" || slices.ContainsFunc(all, func(c country) bool { return c.code == code }) {
 				continue
 			}
 			if _, wrong := account.ParseCitizenship(code); wrong != "" {
 				continue
 			}
-			out = append(out, ui.Country{Code: code, Name: countryName(lang, code)})
+			all = append(all, country{code, countryName(lang, code)})
 		}
 	}
 	order := collate.New(language.Make(lang))
-	slices.SortFunc(out, func(a, b ui.Country) int { return order.CompareString(a.Name, b.Name) })
-	return append([]ui.Country{{Code: "RUS", Name: countryName(lang, "RUS")}}, out...)
+	slices.SortFunc(all, func(a, b country) int { return order.CompareString(a.name, b.name) })
+	out := []ui.Option{{Label: ui.K("account.document.choose")}, {Value: "RUS", Label: ui.Plain(countryName(lang, "RUS"))}}
+	for _, c := range all {
+		out = append(out, ui.Option{Value: c.code, Label: ui.Plain(c.name)})
+	}
+	return out
 }
 
 // countryName is the country of an ISO 3166 alpha-3 code in the reader's language.

@@ -28,6 +28,9 @@ func (p *Account) emailPage(r *http.Request, typed string, errs ui.Errors) (ui.A
 		Name: "email", Label: ui.K("account.email.label"), Hint: ui.K("account.email.hint"), Value: typed,
 		Type: "email", InputMode: "email", Autocomplete: "email", MaxLength: emailMax,
 	}.Check(errs)}
+	if p.kit.Now().Before(a.HoldUntil) {
+		page.Hold, page.Errors = a.HoldUntil, nil // nothing typed here would help
+	}
 	if a.EmailVerified() {
 		page.Old = account.MaskEmail(a.Email)
 	}

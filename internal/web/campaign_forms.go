@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +43,26 @@ func newPage(v url.Values, errs ui.Errors) ui.CampaignNew {
 	return page
 }
 
+// newFields and replyFields are the order of the fields of a new campaign and of a reply.
+var (
+	newFields   = []string{"name", "letterhead", "contacts", "number", "first", "date", "subject", "position", "signer", "executor", "body"}
+	replyFields = []string{"to_name", "to_position", "to_head", "to_salutation", "their_number", "their_date", "number", "date"}
+)
+
+// named puts the errors in the order of the fields. The faults of a letter begin with a small letter, because rows of a register
+// name the column before them: here the label of the field does it, or a list of "must be filled in" would say nothing.
+func named(errs ui.Errors, order []string, label string) ui.Errors {
+	place := func(e ui.FieldError) int { return slices.Index(order, e.Field) }
+	out := slices.Clone(errs)
+	slices.SortStableFunc(out, func(a, b ui.FieldError) int { return cmp.Compare(place(a), place(b)) })
+	for i, e := range out {
+		if strings.HasPrefix(e.Text.Key(), "outreach.field.") && place(e) >= 0 {
+			out[i].Text = ui.K("campaign.field.wrong", "Field", ui.K(label+e.Field), "What", e.Text)
+		}
+	}
+	return out
+}
+
 // hinted are the fields with a hint below their label.
 var hinted = map[string]ui.Text{
 	"name": ui.K("campaign.hint.name"), "letterhead": ui.K("campaign.hint.letterhead"), "contacts": ui.K("campaign.hint.contacts"),
@@ -60,15 +82,12 @@ func (p Campaigns) create(w http.ResponseWriter, r *http.Request) error {
 		Date: strings.TrimSpace(form.Get("date")), Subject: strings.TrimSpace(form.Get("subject")), Body: lines(form.Get("body")),
 		Position: strings.TrimSpace(form.Get("position")), Signer: strings.TrimSpace(form.Get("signer")), Executor: lines(form.Get("executor")),
 	}
-	const mostFirst = 1_000_000
-	letter.First, err = strconv.Atoi(strings.TrimSpace(form.Get("first")))
-	if err != nil || letter.First < 1 || letter.First > mostFirst {
-		errs := ui.Errors{{Field: "first", Text: ui.K("campaign.field.first_wrong")}}
-		return p.Kit.FormAgain(w, r, newPage(form, errs))
+	if n, err := strconv.Atoi(strings.TrimSpace(form.Get("first"))); err == nil { // no number stays 0, which is refused with all the rest
+		letter.First = n
 	}
 	c, err := p.Of.Create(r.Context(), p.Kit.Act(r), form.Get("name"), letter, form.Get("counted") == "yes")
 	if errs, ok := httpx.FormErrors(err, "body"); ok {
-		return p.Kit.FormAgain(w, r, newPage(form, errs))
+		return p.Kit.FormAgain(w, r, newPage(form, named(errs, newFields, "campaign.field.")))
 	}
 	if err != nil {
 		return err
@@ -173,7 +192,7 @@ func (p Campaigns) reply(w http.ResponseWriter, r *http.Request) error {
 		TheirNumber: field("their_number"), TheirDate: field("their_date"), Number: field("number"), Date: field("date"),
 	})
 	if errs, ok := httpx.FormErrors(err, "to_name"); ok {
-		return p.Kit.FormAgain(w, r, replyPage(c, form, errs))
+		return p.Kit.FormAgain(w, r, replyPage(c, form, named(errs, replyFields, "campaign.reply.")))
 	}
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func (p CampaignLetters) answer(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = p.Of.Answer(r.Context(), p.Kit.Act(r), one, campaign.Answer{Place: form.Get("place"), Day: form.Get("day"), Link: form.Get("link"), Photo: photo})
 	if errs, ok := httpx.FormErrors(err, "place"); ok {
-		page, err := p.page(r, form, errs)
+		page, err := p.page(r, form, named(errs, []string{"place", "day", "link", "photo"}, "campaign.answer."))
 		if err != nil {
 			return err
 		}

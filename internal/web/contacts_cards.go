@@ -90,6 +90,8 @@ func waysOut(reasons []trust.Reason) (out []ui.NavLink) {
 		out = append(out, ui.NavLink{Text: ui.K("account.raise.confirm"), Href: "/settings/account/level"})
 	case slices.Contains(reasons, trust.NotCitizen):
 		out = append(out, ui.NavLink{Text: ui.K("contacts.way.alone"), Href: pathSecurity})
+	case slices.Contains(reasons, trust.PhoneNotCurrent):
+		out = append(out, ui.NavLink{Text: ui.K("contacts.way.phone"), Href: "/step-up?next=" + contactsHome})
 	}
 	return out
 }

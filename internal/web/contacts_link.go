@@ -149,7 +149,7 @@ func (c Contacts) remove(w http.ResponseWriter, r *http.Request) error {
 func (c Contacts) removePage(v trust.LinkView, standing trust.Standing, errs ui.Errors) ui.ContactRemove {
 	name := linkName(v)
 	return ui.ContactRemove{
-		Errors: errs, Name: name,
+		Errors: errs, Name: name, Path: contactsHome + "/" + v.Link.ID + "/remove",
 		Delay: ui.Delayed{What: ui.K("contacts.remove.what", "Name", name), In: c.Policy.Leaving, At: standing.Now.Add(c.Policy.Leaving)},
 		Tell: ui.Radios{Name: "tell", Legend: ui.K("contacts.remove.tell"), Options: []ui.Option{
 			{Value: tellNow, Label: ui.K("contacts.remove.now"), Hint: ui.K("contacts.remove.now_hint")},

@@ -51,7 +51,7 @@ func NewExport(
 
 // Mount adds the pages.
 func (p *Export) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+pathExport, stepUp(p.offer))
 	mux.Handle("POST "+pathExport, stepUp(p.download))
 }

@@ -35,8 +35,8 @@ func NewRemovals(kit *httpx.Kit, of RemovalService) *Removals { return &Removals
 
 // Mount adds the pages.
 func (p *Removals) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
-	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, h))) }
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(h)) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+pathRemovals+"/factor", stepUp(p.askForm(trust.ActionRemoveFactor)))
 	mux.Handle("POST "+pathRemovals+"/factor", stepUp(p.ask(trust.ActionRemoveFactor)))
 	mux.Handle("GET "+pathRemovals+"/contact/ask/{link}", stepUp(p.askForm(trust.ActionRemoveContact)))

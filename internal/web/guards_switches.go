@@ -36,8 +36,8 @@ func NewSwitches(kit *httpx.Kit, of SwitchService, p policy.Policy) *Switches {
 
 // Mount adds the pages. Keeping a guard takes nothing away, so it needs no repeated check.
 func (p *Switches) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
-	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, h))) }
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(h)) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+pathGuards, session(p.home))
 	mux.Handle("POST "+pathGuards+"/{name}/on", stepUp(p.turn(p.of.SwitchOn)))
 	mux.Handle("GET "+pathGuards+"/{name}/on", session(p.back))

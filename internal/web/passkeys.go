@@ -76,8 +76,8 @@ func (p *Passkeys) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 		return
 	}
 	p.cookie = citizens.Cookie
-	page := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, p.authed(h)))) }
-	stepUp := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, p.authed(h)))) }
+	page := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireSession(p.authed(h))) }
+	stepUp := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireStepUp(p.authed(h))) }
 	open := func(h func(http.ResponseWriter, *http.Request, asked) (any, error)) http.Handler {
 		return p.kit.Handle(fromScript(p.kit, h))
 	}

@@ -61,8 +61,8 @@ func NewPhoneChange(kit *httpx.Kit, of PhoneChanges, protect GivesUp, switches O
 
 // Mount adds the pages. Giving the change up takes nothing away, so it needs no repeated check.
 func (p *PhoneChange) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
-	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, h))) }
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(h)) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+pathPhone, stepUp(p.form))
 	mux.Handle("POST "+pathPhone, stepUp(p.start))
 	mux.Handle("GET "+pathPhoneChange, session(p.show))
@@ -222,7 +222,7 @@ func (p *PhoneChange) enter(w http.ResponseWriter, r *http.Request) error {
 		return httpx.Redirect(w, r, pathPhoneChange)
 	}
 	if strings.TrimSpace(form.Get("code")) == "" {
-		return p.kit.FormAgain(w, r, p.codePage(r.Context(), waiting, emptyCode()), httpx.Section(pathProfile))
+		return p.kit.FormAgain(w, r, p.codePage(r.Context(), waiting, emptyCode()), httpx.Section(pathProfile), httpx.From(pathPhoneChange))
 	}
 	v := httpx.VisitorOf(r)
 	err = p.of.Enter(r.Context(), p.kit.Act(r), v.Account, v.Session, waiting.Action.ID, form.Get("code"))
@@ -231,7 +231,7 @@ func (p *PhoneChange) enter(w http.ResponseWriter, r *http.Request) error {
 		return httpx.Redirect(w, r, pathPhoneChange+"?done=phone")
 	case fault.HasKey(err, "fault.code.wrong"), fault.HasKey(err, "fault.code.dead"), fault.HasKey(err, "fault.code.spent"), fault.HasKey(err, "fault.code.expired"):
 		errs, _ := httpx.FormErrors(err, "code")
-		return p.kit.FormAgain(w, r, p.codePage(r.Context(), waiting, errs), httpx.Section(pathProfile))
+		return p.kit.FormAgain(w, r, p.codePage(r.Context(), waiting, errs), httpx.Section(pathProfile), httpx.From(pathPhoneChange))
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func NewProofs(kit *httpx.Kit, of ProvenHistories, key string, now func() time.T
 // Mount adds the pages. The file holds the whole history: it is given after password and code were proved again, like
 // the other file with everything.
 func (p *Proofs) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET "+pathProofs, stepUp(p.offer))
 	mux.Handle("GET "+pathProofs+"/file", stepUp(p.download))
 }

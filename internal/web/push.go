@@ -45,7 +45,7 @@ func (p *Push) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	if !p.of.Offered() {
 		return
 	}
-	page := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, p.authed(h)))) }
+	page := func(h authed) http.Handler { return p.kit.Handle(citizens.RequireSession(p.authed(h))) }
 	script := func(h scripted) http.Handler { return p.kit.Handle(citizens.Maybe(fromScript(p.kit, p.known(h)))) }
 	mux.Handle("GET "+pathNotices, page(p.list))
 	mux.Handle("POST "+pathNotices, script(p.switchOn))

@@ -94,6 +94,9 @@ func (p *Recovery) complete(w http.ResponseWriter, r *http.Request, browser stri
 }
 
 func (p *Recovery) passwordPage(h here, errs ui.Errors) ui.RecoveryPassword {
+	if !h.view.NotBefore.IsZero() {
+		return ui.RecoveryPassword{Early: h.view.NotBefore, Until: h.view.ExpiresAt}
+	}
 	return ui.RecoveryPassword{
 		Errors: errs, Until: h.view.ExpiresAt,
 		Password: ui.PasswordField{

@@ -15,19 +15,13 @@ import (
 func (p *Safety) frozenOnly(h httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v := httpx.VisitorOf(r)
-		var err error
 		switch {
 		case v.Account == "":
-			err = fault.New(fault.SignIn, "fault.sign_in", nil)
+			return fault.New(fault.SignIn, "fault.sign_in", nil)
 		case v.OnlyPath != "" && v.OnlyPath != pathFrozen:
-			err = httpx.Redirect(w, r, v.OnlyPath)
-		default:
-			err = h(w, r)
+			return httpx.Redirect(w, r, v.OnlyPath)
 		}
-		if err != nil {
-			p.kit.Fail(w, r, err) // here, because only this request knows the gate and so the way to the sign-in
-		}
-		return nil
+		return h(w, r)
 	}
 }
 
@@ -96,7 +90,7 @@ func (p *Safety) unfreeze(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return p.kit.FormAgain(w, r, page)
+		return p.kit.FormAgain(w, r, page, httpx.From(pathFrozen))
 	}
 	return httpx.Redirect(w, r, pathFrozen)
 }

@@ -57,8 +57,8 @@ func NewSecurity(kit *httpx.Kit, of Credentials, sessions SessionLists, guards O
 // whoever sees a stranger there must be quick.
 func (p *Security) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	p.cookie = citizens.Cookie
-	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(asking(p.kit, h))) }
-	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(asking(p.kit, h))) }
+	session := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireSession(h)) }
+	stepUp := func(h httpx.Handler) http.Handler { return p.kit.Handle(citizens.RequireStepUp(h)) }
 	mux.Handle("GET /settings/safety/login", session(p.home))
 	mux.Handle("GET /settings/safety/password", session(p.passwordForm))
 	mux.Handle("POST /settings/safety/password", session(p.password))

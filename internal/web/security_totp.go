@@ -37,7 +37,7 @@ func (p *Security) enrol(w http.ResponseWriter, r *http.Request) error {
 	if page.Key, err = ui.TOTPKeyOf(offer.Text, offer.URI); err != nil {
 		return err
 	}
-	return p.kit.Page(w, r, page, httpx.Section(pathSecurity))
+	return p.kit.Page(w, r, page, httpx.Section(pathSecurity), httpx.From(pathTOTP+"/confirm"))
 }
 
 func (p *Security) awaitingTOTP(errs ui.Errors) ui.SecurityTOTP {
@@ -47,9 +47,17 @@ func (p *Security) awaitingTOTP(errs ui.Errors) ui.SecurityTOTP {
 	}
 }
 
-// confirmForm is where a lost form comes back to, for example after a repeated check.
+// confirmForm is where a lost form comes back to, after a repeated check or in another language: the key that was shown
+// may be in the application already, and then only its code is needed.
 func (p *Security) confirmForm(w http.ResponseWriter, r *http.Request) error {
-	return httpx.Redirect(w, r, pathTOTP)
+	a, err := p.of.Profile(r.Context(), httpx.VisitorOf(r).Account)
+	if err != nil {
+		return err
+	}
+	if len(a.TOTP.Key) == 0 || a.TOTP.Enrolled() || !p.kit.Now().Before(a.TOTP.CreatedAt.Add(p.policy.RegistrationTTL)) {
+		return httpx.Redirect(w, r, pathTOTP)
+	}
+	return p.kit.Page(w, r, p.awaitingTOTP(nil), httpx.Section(pathSecurity))
 }
 
 func (p *Security) confirm(w http.ResponseWriter, r *http.Request) error {

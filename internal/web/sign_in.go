@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"doverie/internal/effect"
@@ -131,7 +132,11 @@ func (p *SignIn) begin(w http.ResponseWriter, r *http.Request) error {
 	}
 	typed, next := form.Get("identifier"), httpx.SafeNext(form.Get("next"), "")
 	if form.Get("password") == "" { // no attempt: nothing is counted
-		errs := ui.Errors{{Field: "password", Text: ui.K("sign_in.password.missing")}}
+		var errs ui.Errors
+		if strings.TrimSpace(typed) == "" {
+			errs = ui.Errors{{Field: "identifier", Text: ui.K("fault.identifier.missing")}}
+		}
+		errs = append(errs, ui.FieldError{Field: "password", Text: ui.K("sign_in.password.missing")})
 		return p.kit.FormAgain(w, r, p.keyed(signInPage(typed, next, ui.Notice{}, errs)))
 	}
 	begun, err := p.of.Begin(r.Context(), p.kit.Act(r), session.BeginInput{

@@ -62,7 +62,7 @@ type authed func(w http.ResponseWriter, r *http.Request, auth session.Auth) erro
 
 // signedIn lets everybody through who is signed in, but for those who must change a password first.
 func (p *StepUp) signedIn(h authed) httpx.Handler {
-	return asking(p.kit, func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		v := httpx.VisitorOf(r)
 		if v.OnlyPath != "" && v.OnlyPath != FrozenPath {
 			return httpx.Redirect(w, r, v.OnlyPath)
@@ -72,19 +72,6 @@ func (p *StepUp) signedIn(h authed) httpx.Handler {
 			return err
 		}
 		return h(w, r, auth)
-	})
-}
-
-// asking answers a fault SignIn or StepUp here, where the request still knows its gate and so the page
-// that settles it; Kit.Handle stands outside the gate.
-func asking(kit *httpx.Kit, h httpx.Handler) httpx.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		err := h(w, r)
-		if fault.Is(err, fault.SignIn) || fault.Is(err, fault.StepUp) {
-			kit.Fail(w, r, err)
-			return nil
-		}
-		return err
 	}
 }
 

@@ -38,7 +38,7 @@ func cabinetForms() []form {
 			tries: []try{
 				{
 					typed: "every field empty", with: []string{"birth_date", "", "citizenship", "", "snils", "", "kind", "", "document", ""},
-					says: []say{words("fault.birth.missing"), words("fault.citizenship.missing"), words("fault.snils.missing"), words("fault.document.kind")},
+					says: []say{words("fault.birth.missing"), words("fault.citizenship.missing"), words("fault.snils.missing"), words("fault.document.kind"), words("fault.document.missing")},
 				},
 				wrong("31 February", "birth_date", "31.02.1990", words("fault.birth.invalid")),
 				wrong("a date to come", "birth_date", "01.01.2050", words("fault.birth.future")),
@@ -48,6 +48,10 @@ func cabinetForms() []form {
 				wrong("a SNILS of ten digits", "snils", "112-233-445 9", words("fault.snils.length")),
 				wrong("letters in a SNILS", "snils", "112-233-445 9О", words("fault.snils.characters")),
 				wrong("a passport of nine digits", "document", "5004 12345", words("fault.document.passport")),
+				{
+					typed: "no kind of document, and letters that no number has", with: []string{"kind", "", "document", "50/04"},
+					says: []say{words("fault.document.kind"), words("fault.document.number")}, kept: []string{"birth_date", "citizenship", "snils", "document"},
+				},
 				{
 					typed: "a country that is not on the list", with: []string{"citizenship", "XXX"}, says: []say{words("fault.citizenship.unknown")},
 					kept: []string{"birth_date", "snils", "kind", "document"},
@@ -79,6 +83,7 @@ func cabinetForms() []form {
 				{typed: "a common new password", with: []string{"new", "йцукенгшщз"}, says: []say{words("password.common")}, counts: []string{"rate_limits"}},
 				{typed: "one's own phone as the new password", with: []string{"new", "89131234567"}, says: []say{words("password.personal")}, counts: []string{"rate_limits"}},
 				{typed: "the old password again", with: []string{"new", apptest.Password}, says: []say{words("fault.password.same")}, counts: []string{"rate_limits"}},
+				{typed: "a wrong old password, and a new one too short", with: []string{"old", "не тот пароль вовсе", "new", "abc"}, says: []say{words("fault.password.old"), words("password.too_short", "Min", 8)}, counts: []string{"rate_limits"}},
 				{typed: "no new password", with: []string{"new", ""}, says: []say{words("password.too_short", "Min", 8)}, counts: []string{"rate_limits"}},
 			},
 		},

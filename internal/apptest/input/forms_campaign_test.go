@@ -99,6 +99,7 @@ func campaignForms() []form {
 				{typed: "no name", with: []string{"name", " "}, says: []say{missing}, kept: []string{"number", "subject"}},
 				{typed: "a date that is none", with: []string{"date", "31.02"}, says: []say{words("outreach.field.date")}, kept: []string{"date", "name"}},
 				{typed: "a count that is none", with: []string{"first", "-1"}, says: []say{words("campaign.field.first_wrong")}, kept: []string{"first", "name"}},
+				{typed: "a count that is none, and no name", with: []string{"first", "много", "name", ""}, says: []say{words("campaign.field.first_wrong"), missing}, kept: []string{"first", "subject"}},
 				{typed: "letters the font lacks", with: []string{"subject", "О сервисе 😀"}, says: []say{words("outreach.field.letters", "Letters", "😀")}, kept: []string{"subject"}},
 				{
 					typed: "a body that teaches to tell codes", with: []string{"body", "Код из СМС сообщите родственнику."},

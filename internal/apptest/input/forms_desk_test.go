@@ -123,6 +123,10 @@ func deskForms() []form {
 			route: "POST /operator/cases/{id}/acts/{kind}", what: "Operators: an act for the person", gate: operators, good: []string{"seen", "yes", "family", "Смирнова", "given", "Вера"}, scene: inCase("/acts/name"),
 			tries: []try{
 				{typed: "the box that the document was seen is not ticked", with: []string{"seen", absent}, says: []say{words("fault.desk.seen")}, kept: []string{"family", "given"}},
+				{
+					typed: "every field empty", with: []string{"seen", absent, "family", "", "given", ""},
+					says: []say{words("fault.family.missing"), words("fault.name.missing"), words("fault.desk.seen")},
+				},
 				{typed: "digits in a name", with: []string{"given", "В3ра"}, says: []say{words("fault.name.characters")}, kept: []string{"family", "given"}},
 			},
 		},

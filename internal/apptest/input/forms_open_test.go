@@ -90,6 +90,7 @@ func openForms() []form {
 		{
 			route: "POST /sign-in", what: "Sign-in", good: []string{"identifier", "+79131234567", "password", apptest.Password}, scene: at("/sign-in"),
 			tries: []try{
+				{typed: "every field empty", with: []string{"identifier", "", "password", ""}, says: []say{words("fault.identifier.missing"), words("sign_in.password.missing")}},
 				{typed: "no password", with: []string{"password", ""}, says: []say{words("sign_in.password.missing")}, kept: []string{"identifier"}},
 				{typed: "nothing but a password", with: []string{"identifier", ""}, says: []say{words("fault.identifier.missing")}},
 				{typed: "something that is no phone, e-mail or SNILS", with: []string{"identifier", "<b>вера</b> 😀"}, says: []say{words("fault.identifier.unreadable")}, kept: []string{"identifier"}},

@@ -266,7 +266,47 @@ func (p *play) post(f form, c *apptest.Client, path string, v try, lang string) 
 			p.t.Errorf("%s: %s: %q is not on the form again", lang, name, sent.Get(name))
 		}
 	}
+	if a.Status == http.StatusUnprocessableEntity {
+		p.switches(f, c, a.Body, sent, v, lang)
+	}
 	return a.Body
+}
+
+var languageForm = regexp.MustCompile(`(?s)<form method="post" action="((?:/operator)?/language)">(.*?)</form>`)
+
+// switches changes the language on a form that was refused: the same form must be there in the other one, with what was
+// typed and what is wrong.
+func (p *play) switches(f form, c *apptest.Client, page string, sent url.Values, v try, lang string) {
+	p.t.Helper()
+	other := map[string]string{i18n.Russian: i18n.English, i18n.English: i18n.Russian}[lang]
+	parts := languageForm.FindStringSubmatch(page)
+	if parts == nil {
+		p.t.Fatalf("%s: no switch of the language on %s", f.route, apptest.Words(page))
+	}
+	press := url.Values{"lang": {other}}
+	for _, tag := range regexp.MustCompile(`(?s)<input type="hidden"[^>]*>`).FindAllString(parts[2], -1) {
+		press.Set(attribute(tag, "name"), attribute(tag, "value"))
+	}
+	before := p.tables()
+	a := c.Do(http.MethodPost, parts[1], press)
+	c.SetCookie("lang", "")
+	if got := changed(before, p.tables()); len(got) > 0 {
+		p.t.Errorf("the switch to %s changed the tables %v", other, got)
+	}
+	if a.Status != http.StatusUnprocessableEntity {
+		p.t.Errorf("the switch to %s: %d to %q: %s", other, a.Status, a.Location, apptest.Words(a.Body))
+		return
+	}
+	if bare := regexp.MustCompile(`<form method="post"(?: (?:novalidate|id="[a-z]+"))*>`).FindString(a.Body); bare != "" {
+		p.t.Errorf("%s: a form without an address would post to the switch of the language", f.route)
+	}
+	p.leaks(f, sent, a)
+	p.hears(other, a.Body, v.says)
+	for _, name := range v.kept {
+		if !shown(a.Body, name, sent.Get(name)) {
+			p.t.Errorf("the switch to %s: %s: %q is not on the form again", other, name, sent.Get(name))
+		}
+	}
 }
 
 func sorted(names []string) []string {

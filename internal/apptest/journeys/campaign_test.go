@@ -60,7 +60,7 @@ func (a *actor) newCampaign() (path string) {
 	a.Press(`main a[href="/outreach/new"]`)
 	a.Fill("date", "вчера")
 	a.submit()
-	a.See(a.s.T("outreach.field.date"), a.s.T("outreach.field.missing"))
+	a.See(a.s.T("outreach.field.date"), a.s.T("campaign.field.wrong", "Field", a.s.T("campaign.field.letterhead"), "What", a.s.T("outreach.field.missing")))
 	for name, text := range map[string]string{
 		"name": "Декабрь: водоканалы", "letterhead": "МИНИСТЕРСТВО\nЖИЛИЩНО-КОММУНАЛЬНОГО\nХОЗЯЙСТВА", "contacts": "ул. Фрунзе, д. 5",
 		"number": "10458-05-02-10/{n}", "first": "21", "date": "04.12.2025", "subject": "О направлении информации", "position": "Заместитель министра", "signer": "Д.Л. Яковлев",

@@ -56,6 +56,9 @@ func TestNotYetAndNotHere(t *testing.T) {
 		vera.seesTwoUnanswered()
 		for who, reason := range map[*actor]string{aigul: "not_citizen", oleg: "not_confirmed"} {
 			who.signIn(apptest.Password)
+			if who.Exists(`main a.button[href^="/settings/safety/trusted-contacts"]`) {
+				t.Errorf("%s is led to a closed door", who.who.Given)
+			}
 			who.cannotAppoint(reason)
 			who.Go("/settings/safety/trusted-contacts/add")
 			who.stepUp()

@@ -154,7 +154,7 @@ func (a *actor) entersDocument() {
 	a.Go("/settings/account")
 	a.Press(`main a[href="/settings/account/document"]`)
 	a.submit()
-	a.See(s.T("fault.birth.missing"), s.T("fault.citizenship.missing"), s.T("fault.snils.missing"), s.T("fault.document.kind"))
+	a.See(s.T("fault.birth.missing"), s.T("fault.citizenship.missing"), s.T("fault.snils.missing"), s.T("fault.document.kind"), s.T("fault.document.missing"))
 	a.fill("birth_date", "12.04.1954", "snils", "112-233-445 96", "document", "5004 123456")
 	a.Select("citizenship", "RUS")
 	a.Choose("kind", string(account.PassportRUS))
