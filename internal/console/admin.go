@@ -128,7 +128,7 @@ func (c *Console) once(w http.ResponseWriter, r *http.Request, who, made desk.Op
 		Heading: ui.K("operator.once.title", "Name", made.Name), Lead: ui.K("operator.once.lead"), Back: ui.NavLink{Text: ui.K("operator.nav.staff"), Href: "/operator/staff"},
 		Blocks: []ui.DeskBlock{
 			{Once: code, Facts: ui.Facts{
-				facts("operator.once.where", ui.Plain(c.Kit.Site() + enrolPath)), facts("operator.login", ui.Plain(made.Login)), facts("operator.once.until", ui.K("operator.until", "At", made.EnrolUntil)),
+				facts("operator.once.where", ui.Plain(c.Kit.Site()+enrolPath)), facts("operator.login", ui.Plain(made.Login)), facts("operator.once.until", ui.K("operator.until", "At", made.EnrolUntil)),
 			}},
 			{Notice: ui.Notice{Tone: ui.Warning, Text: ui.K("operator.once.warning")}},
 		},

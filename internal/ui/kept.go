@@ -48,7 +48,7 @@ func KeptOf(page Page) Kept {
 			k.Typed[name] = value
 		}
 	}, func(e *Errors) { k.Errors = slices.Clone(*e) })
-	if p, ok := copied.Interface().(reasoned); ok {
+	if p, ok := reflect.TypeAssert[reasoned](copied); ok {
 		for _, why := range *p.reasons() {
 			k.Errors = append(k.Errors, FieldError{Text: why})
 		}
@@ -62,17 +62,17 @@ func (k Kept) Into(page Page) Page {
 	walk(copied.Elem(), func(f keeper) { f.retype(k) }, func(e *Errors) {
 		*e = slices.DeleteFunc(slices.Clone(k.Errors), func(one FieldError) bool { return one.Field == "" })
 	})
-	if p, ok := copied.Interface().(reasoned); ok {
+	if p, ok := reflect.TypeAssert[reasoned](copied); ok {
 		for _, one := range k.Errors {
 			if one.Field == "" {
 				*p.reasons() = append(*p.reasons(), one.Text)
 			}
 		}
 	}
-	if p, ok := copied.Interface().(folded); ok {
+	if p, ok := reflect.TypeAssert[folded](copied); ok {
 		p.unfold(k)
 	}
-	if changed, ok := copied.Elem().Interface().(Page); ok {
+	if changed, ok := reflect.TypeAssert[Page](copied.Elem()); ok {
 		return changed
 	}
 	return page
@@ -87,13 +87,13 @@ func addressable(page Page) reflect.Value {
 
 // walk shows every field of a page, and its errors, to be read or changed.
 func walk(v reflect.Value, field func(keeper), errs func(*Errors)) {
-	switch v.Kind() { //nolint:exhaustive // nothing else holds a field
+	switch v.Kind() { // nothing else holds a field
 	case reflect.Pointer:
 		if !v.IsNil() {
 			walk(v.Elem(), field, errs)
 		}
 	case reflect.Slice:
-		if e, ok := v.Addr().Interface().(*Errors); ok {
+		if e, ok := reflect.TypeAssert[*Errors](v.Addr()); ok {
 			errs(e)
 			return
 		}
@@ -101,7 +101,7 @@ func walk(v reflect.Value, field func(keeper), errs func(*Errors)) {
 			walk(v.Index(i), field, errs)
 		}
 	case reflect.Struct:
-		if f, ok := v.Addr().Interface().(keeper); ok {
+		if f, ok := reflect.TypeAssert[keeper](v.Addr()); ok {
 			field(f)
 			return
 		}

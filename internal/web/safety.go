@@ -138,7 +138,7 @@ func alarmFacts(a recovery.Alarm) ui.Facts {
 		{Icon: "smartphone", Label: ui.K("safety.fact.device"), Value: device},
 	}
 	if a.Area != "" {
-		facts = append(facts, ui.Fact{Icon: "globe", Label: ui.K("safety.fact.area"), Value: ui.Plain(a.Area), Note: ui.K("safety.fact.area.note")})
+		facts = append(facts, ui.Fact{Icon: "globe", Label: ui.K("safety.fact.area"), Value: areaText(a.Area), Note: ui.K("safety.fact.area.note")})
 	}
 	return append(facts, ui.Fact{Icon: "hourglass", Label: ui.K("safety.fact.state"), Value: alarmState(a.State)})
 }
