@@ -123,7 +123,7 @@ func (s *Service) Create(ctx context.Context, act effect.Act, name string, l out
 	} else if utf8.RuneCountInString(name) > nameMost {
 		wrong = append(wrong, fault.Field{Name: "name", Key: "outreach.field.long", Args: fault.Args{"Limit": nameMost}})
 	}
-	if l.First < 1 || l.First > firstMost {
+	if l.First < 0 || l.First > firstMost {
 		wrong = append(wrong, fault.Field{Name: "first", Key: "campaign.field.first_wrong"})
 	}
 	l, err := s.Source.PrepareLetter(l)

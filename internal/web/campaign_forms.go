@@ -82,8 +82,8 @@ func (p Campaigns) create(w http.ResponseWriter, r *http.Request) error {
 		Date: strings.TrimSpace(form.Get("date")), Subject: strings.TrimSpace(form.Get("subject")), Body: lines(form.Get("body")),
 		Position: strings.TrimSpace(form.Get("position")), Signer: strings.TrimSpace(form.Get("signer")), Executor: lines(form.Get("executor")),
 	}
-	if n, err := strconv.Atoi(strings.TrimSpace(form.Get("first"))); err == nil { // no number stays 0, which is refused with all the rest
-		letter.First = n
+	if letter.First, err = strconv.Atoi(strings.TrimSpace(form.Get("first"))); err != nil || letter.First == 0 {
+		letter.First = -1 // refused with all the rest
 	}
 	c, err := p.Of.Create(r.Context(), p.Kit.Act(r), form.Get("name"), letter, form.Get("counted") == "yes")
 	if errs, ok := httpx.FormErrors(err, "body"); ok {
