@@ -80,11 +80,10 @@ func expired(v recovery.View) ui.RecoveryEnd {
 }
 
 func (p *Recovery) cancelled(v recovery.View) ui.RecoveryEnd {
-	signIn := ui.NavLink{Text: ui.K("common.sign_in"), Href: p.signIn}
 	switch v.EndReason {
 	case "signed_in":
 		return ui.RecoveryEnd{
-			Icon: "circle-check", Heading: ui.K("recovery.end.signed_in.title"), What: ui.K("recovery.end.signed_in"), Action: signIn,
+			Icon: "circle-check", Heading: ui.K("recovery.end.signed_in.title"), What: ui.K("recovery.end.signed_in"), Action: ui.NavLink{Text: ui.K("safety.not_me.link"), Href: pathNotMe},
 			Next: []ui.Text{ui.K("recovery.end.signed_in.next")},
 		}
 	case recovery.WhyFrozen:

@@ -61,7 +61,7 @@ func TestASecondDeviceAndTheOwnersSignIn(t *testing.T) {
 			t.Fatalf("state %s", got)
 		}
 		second.Go("/recovery")
-		second.See(s.T("recovery.end.signed_in.title"), s.T("recovery.end.signed_in"))
+		second.See(s.T("recovery.end.signed_in.title"), s.T("recovery.end.signed_in"), s.T("safety.not_me.link"))
 		alexey.Go("/approvals")
 		alexey.See(s.T("approvals.list.none_open"))
 		// It was she, so nothing is locked.
