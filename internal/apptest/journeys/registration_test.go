@@ -161,7 +161,11 @@ func (a *actor) entersDocument() {
 	a.submit()
 	a.At("/settings/account/document")
 	a.See(s.T("fault.snils.check"))
-	a.kept("birth_date", "12.04.1954", "citizenship", "RUS", "snils", "112-233-445 96", "document", "5004 123456")
+	for range 2 { // to the other language and back: nothing is forgotten, and what was wrong is told again
+		a.Press(`header form[action="/language"] button`)
+		a.kept("birth_date", "12.04.1954", "citizenship", "RUS", "snils", "112-233-445 96", "document", "5004 123456")
+	}
+	a.See(s.T("fault.snils.check"))
 	if !a.Exists(`[name=kind][value=passport_rus]:checked`) {
 		s.t.Error("the kind of document is forgotten")
 	}
