@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
 
 	"doverie/internal/effect"
@@ -33,92 +34,126 @@ func recovers(purpose string) bool {
 // issueCode stores a code and ends the older live one of the same purpose and object.
 //
 // The phone's slot comes first: its row is the lock under which the rules of one phone hold, because
-// whoever waits for it sees, in the next statement, what the winner has committed.
-func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, later *batch, effects []effect.Effect) error {
-	var phoneHash []byte
+// whoever waits for it sees, in the next statement, what the winner has committed. The rules are judged by the
+// database, in the insert itself, so that nobody waits for an answer with the slot held; whom they refuse, InTx tells why
+// (whyNoCode). A live approval code gives way only to a new one for the same approval. An approval code is refused while
+// a code that gives the account away lives on the phone, even when a harmless code has taken the slot from it since.
+func issueCode(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, later *batch) error {
 	if c.Phone != "" {
-		muted, err := takeSlot(ctx, tx, now, c, later.early(tx, effects))
-		if err != nil {
+		if err := takeSlot(ctx, tx, now, c); err != nil {
 			return err
 		}
-		if muted {
-			c = c.Muted(secret.HashToken(secret.Token()))
-			later.mute(c.ID)
-		}
-		phoneHash = tx.s.keys.Lookup(lookupPhone, c.Phone)
 	}
 	if err := tx.ExecAny(ctx, `UPDATE codes SET state = 'dropped', ended_at = $3 WHERE purpose = $1 AND bound = $2 AND state = 'live'`,
 		c.Purpose, c.Bound, Micros(now)); err != nil {
 		return err
 	}
-	return tx.ExecOne(ctx, `INSERT INTO codes (id, purpose, bound, account_id, phone_hash, hash, recovers, state, tries, issued_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'live', 0, $8, $9)`,
-		c.ID, c.Purpose, c.Bound, NullText(c.Account), phoneHash, c.Hash, recovers(c.Purpose), Micros(now), Micros(c.ExpiresAt))
+	if c.Phone == "" {
+		return tx.ExecOne(ctx, `INSERT INTO codes (id, purpose, bound, account_id, hash, recovers, state, tries, issued_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, 'live', 0, $7, $8)`,
+			c.ID, c.Purpose, c.Bound, NullText(c.Account), c.Hash, recovers(c.Purpose), Micros(now), Micros(c.ExpiresAt))
+	}
+	if c.Quiet || c.Hidden {
+		phone := tx.s.keys.Lookup(lookupPhone, c.Phone)
+		for _, key := range []string{c.ID, "code:" + c.ID} { // as its message may be called
+			later.quiet[key] = quietCode{c.ID, phone}
+		}
+	}
+	return insertJudged(ctx, tx, now, c)
 }
 
-// takeSlot makes the code the one that lives on the phone, or refuses it; a quiet or hidden code it mutes instead. That a muted
-// one has the slot then is no harm: only the slot of an approval code keeps others out, and that one it does not take.
-//
-// A live approval code gives way only to a new one for the same approval. An approval code is
-// refused while a code that gives the account away lives on the phone, even when a harmless code
-// has taken the slot from it since: therefore the second question.
-func takeSlot(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode, early []read) (muted bool, err error) {
-	approval, phoneHash := string(secret.Approval), tx.s.keys.Lookup(lookupPhone, c.Phone)
-	taken := int64(0)
-	// The slot is asked together with the questions behind it: which see what the winner of the slot has committed.
-	slot := sent{query: `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
+// takeSlot makes the code the one that lives on the phone, or refuses it. A quiet or hidden code that does not get the slot is muted;
+// that a muted one may have it is no harm: only the slot of an approval code keeps others out, and that one it does not take.
+func takeSlot(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) error {
+	const query = `INSERT INTO phone_slots (phone_hash, code_id, purpose, bound, until) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (phone_hash) DO UPDATE SET code_id = excluded.code_id, purpose = excluded.purpose, bound = excluded.bound, until = excluded.until
 		WHERE phone_slots.until <= $6 OR phone_slots.purpose <> $7
-			OR (excluded.purpose = $7 AND excluded.bound = phone_slots.bound)`,
-		args: []any{phoneHash, c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), approval}, changed: func(n int64) { taken = n }}
-	if !c.Quiet && !c.Hidden {
-		slot.lost = otherLive()
+			OR (excluded.purpose = $7 AND excluded.bound = phone_slots.bound)`
+	args := []any{tx.s.keys.Lookup(lookupPhone, c.Phone), c.ID, c.Purpose, c.Bound, Micros(c.ExpiresAt), Micros(now), string(secret.Approval)}
+	if c.Quiet || c.Hidden {
+		return tx.ExecAny(ctx, query, args...)
 	}
-	if err := tx.send(ctx, slot); err != nil {
-		return false, err
-	}
-	var rivals, sent int
-	var oldest, last sql.NullInt64
-	reads := []read{one(func(row func(...any) error) error { return row(&rivals, &sent, &oldest, &last) }, `SELECT
-			COUNT(CASE WHEN recovers = TRUE AND state = 'live' AND expires_at > $2 THEN 1 END),
-			COUNT(CASE WHEN purpose = $3 THEN 1 END),
-			MIN(CASE WHEN purpose = $3 THEN issued_at END),
-			(SELECT MAX(issued_at) FROM codes WHERE bound = $5 AND purpose = $3)
-		FROM codes WHERE phone_hash = $1 AND issued_at > $4`,
-		phoneHash, Micros(now), c.Purpose, Micros(now.Add(-countedSpan)), c.Bound)}
-	within := true
-	if c.Share.Most > 0 {
-		within = false
-		reads = append(reads, tx.shareRead(ctx, c.Share, now, &within))
-	}
-	if err := readAll(ctx, tx, append(reads, early...)...); err != nil {
-		return false, err
-	}
-	wait := FromNullMicros(last).Add(c.Pause).Sub(now)
-	over := c.DayLimit > 0 && sent >= c.DayLimit
-	switch {
-	case c.Purpose == approval && rivals > 0:
-		return false, otherLive()
-	case last.Valid && wait > 0:
-		return false, fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": wait})
-	case c.Quiet:
-		return taken != 1 || over || !within && !c.Share.CountOnly, nil
-	case over:
-		return false, fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
-	}
-	return c.Hidden && taken != 1, nil
+	return tx.execOneOr(ctx, otherLive(), query, args...)
 }
 
-// shareRead counts one code of a share; within stays as it is when the share is used up.
-func (t *Tx) shareRead(ctx context.Context, share effect.Share, now time.Time, within *bool) read {
-	query, args := countAct(Check{
-		Key: ratelimit.Key(t.s.keys, share.Name, share.Subject), Limit: ratelimit.Limit{Burst: share.Most, Per: share.Per},
-	}, now)
-	return t.s.counted(ctx, func(row func(...any) error) error {
-		*within = true
-		var tat int64
-		return row(&tat)
-	}, query+` RETURNING tat`, args...)
+// insertJudged stores the code behind its slot, if the rules of the phone allow it. A quiet code is stored all the same, and
+// is worth nothing when they do not: then it is c.Muted. So is a hidden one that did not get the slot. The share is judged
+// first and counted then: of one account all go through one slot.
+func insertJudged(ctx context.Context, tx *Tx, now time.Time, c effect.IssueCode) error {
+	limit := int64(math.MaxInt64)
+	if c.DayLimit > 0 {
+		limit = int64(c.DayLimit)
+	}
+	muted := c.Muted(secret.HashToken(secret.Token()))
+	args := []any{
+		c.ID, c.Purpose, c.Bound, NullText(c.Account), tx.s.keys.Lookup(lookupPhone, c.Phone), c.Hash, recovers(c.Purpose), Micros(now), Micros(c.ExpiresAt),
+		tx.s.keys.Lookup(lookupPhone, muted.Phone), muted.Hash, Micros(now.Add(-countedSpan)), limit, Micros(now.Add(-c.Pause)), string(secret.Approval),
+		c.Quiet || c.Hidden, c.Quiet,
+	}
+	share, within := Check{Key: ratelimit.Key(tx.s.keys, c.Share.Name, c.Share.Subject), Limit: ratelimit.Limit{Burst: c.Share.Most, Per: c.Share.Per}}, "TRUE"
+	if c.Share.Most > 0 && !c.Share.CountOnly {
+		var more []any
+		within, more = mayAct(share, now, len(args))
+		args = append(args, more...)
+	}
+	// The middle branch of the second CASE is never taken: it tells PostgreSQL what kind of values the others are.
+	err := tx.execOneOr(ctx, refusedCodeError{c, now}, `INSERT INTO codes (id, purpose, bound, account_id, phone_hash, hash, recovers, state, tries, issued_at, expires_at)
+		SELECT $1, $2, $3, $4, CASE WHEN v.free AND v.within THEN v.phone_hash ELSE $10 END,
+			CASE WHEN v.free AND v.within THEN $6 WHEN v.free IS NULL THEN v.phone_hash ELSE $11 END, $7, 'live', 0, $8, $9
+		FROM (SELECT s.phone_hash AS phone_hash, s.code_id = $1 AS free,
+				(SELECT COUNT(id) FROM codes WHERE phone_hash = $5 AND purpose = $2 AND issued_at > $12) < $13 AND `+within+` AS within
+			FROM phone_slots s WHERE s.phone_hash = $5) v
+		WHERE (v.free OR $16) AND (v.within OR $17)
+			AND NOT EXISTS (SELECT 1 FROM codes WHERE bound = $3 AND purpose = $2 AND issued_at > $14)
+			AND NOT ($2 = $15 AND EXISTS (SELECT 1 FROM codes WHERE phone_hash = $5 AND recovers = TRUE AND state = 'live' AND expires_at > $8))`, args...)
+	if err != nil || c.Share.Most == 0 {
+		return err
+	}
+	query, args := countAct(share, now)
+	return tx.ExecAny(ctx, query, args...)
+}
+
+// refusedCodeError is a code that the rules of its phone did not allow.
+type refusedCodeError struct {
+	c   effect.IssueCode
+	now time.Time
+}
+
+// Error implements error.
+func (refusedCodeError) Error() string { return "store: the rules of the phone refuse the code" }
+
+// whyNoCode puts in place of a refusedCodeError what the person is told. It looks after the refusal, for nobody else has
+// to wait for the answer.
+func (s *Store) whyNoCode(ctx context.Context, err error) error {
+	var refused refusedCodeError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	c, now := refused.c, refused.now
+	var rivals, sent int
+	var oldest, last sql.NullInt64
+	err = s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return q.QueryRow(ctx, `SELECT
+				COUNT(CASE WHEN recovers = TRUE AND state = 'live' AND expires_at > $2 THEN 1 END),
+				COUNT(CASE WHEN purpose = $3 THEN 1 END),
+				MIN(CASE WHEN purpose = $3 THEN issued_at END),
+				(SELECT MAX(issued_at) FROM codes WHERE bound = $5 AND purpose = $3)
+			FROM codes WHERE phone_hash = $1 AND issued_at > $4`,
+			s.keys.Lookup(lookupPhone, c.Phone), Micros(now), c.Purpose, Micros(now.Add(-countedSpan)), c.Bound).Scan(&rivals, &sent, &oldest, &last)
+	})
+	if err != nil {
+		return err
+	}
+	wait := FromNullMicros(last).Add(c.Pause).Sub(now)
+	switch {
+	case c.Purpose == string(secret.Approval) && rivals > 0:
+		return otherLive()
+	case last.Valid && wait > 0:
+		return fault.New(fault.Limited, "fault.code.too_soon", fault.Args{"After": wait})
+	case !c.Quiet && c.DayLimit > 0 && sent >= c.DayLimit:
+		return fault.New(fault.Limited, "fault.code.too_many", fault.Args{"After": FromNullMicros(oldest).Add(countedSpan).Sub(now)})
+	}
+	return conflict() // what refused it is over by now
 }
 
 func otherLive() error {

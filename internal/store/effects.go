@@ -24,7 +24,7 @@ func applyEffects(ctx context.Context, tx *Tx, act effect.Act, now time.Time, po
 		var err error
 		switch e := e.(type) {
 		case effect.IssueCode:
-			err = issueCode(ctx, tx, now, e, later, effects)
+			err = issueCode(ctx, tx, now, e, later)
 		case effect.UseCode:
 			err = useCode(ctx, tx, now, e.ID)
 		case effect.DropCodes:
@@ -66,15 +66,21 @@ type batch struct {
 	notices []effect.TellSystems
 	timers  []timerChange
 
-	asked bool // known and head have been read
 	near  bool // everybody in known was read with the circle; nobody, who has no address, needs no look then
 	known map[string]addresses
+	quiet map[string]quietCode // by the key of its message, which goes to nobody if the code is muted
 	head  audit.Head
 	ahead bool // head was read and not locked
 }
 
+// quietCode is a code that refuses nobody: the database knows what it is worth.
+type quietCode struct {
+	id    string
+	phone []byte // the hash that it has unless it is muted
+}
+
 func gather(effects []effect.Effect) *batch {
-	b := &batch{known: map[string]addresses{}}
+	b := &batch{known: map[string]addresses{}, quiet: map[string]quietCode{}}
 	for _, e := range effects {
 		switch e := e.(type) {
 		case effect.Record:
@@ -120,15 +126,6 @@ func (b *batch) use(tx *Tx, effects []effect.Effect) {
 	b.near, b.known = true, known
 }
 
-// mute sends the message of a code to nobody.
-func (b *batch) mute(code string) {
-	for i := range b.sends {
-		if key := b.sends[i].Key; key == code || key == "code:"+code {
-			b.sends[i].To, b.sends[i].Nobody = "", true
-		}
-	}
-}
-
 // strangers are the addressees whose addresses are not known yet.
 func (b *batch) strangers() []string {
 	var unknown []string
@@ -140,27 +137,10 @@ func (b *batch) strangers() []string {
 	return unknown
 }
 
-// early is what the end of the transaction has to know, when it may be asked now, together with another
-// question: as long as nothing else that is done here could change an answer.
-func (b *batch) early(tx *Tx, effects []effect.Effect) []read {
-	for _, e := range effects {
-		switch e.(type) {
-		case effect.IssueCode, effect.UseCode, effect.Record, effect.Send, effect.Arm, effect.Disarm, effect.TellSystems:
-		default:
-			return nil
-		}
-	}
-	return b.questions(tx, true)
-}
-
-// questions asks for addresses and the audit head, once. The head's row is locked from there to the commit, and
+// questions asks for addresses and the audit head. The head's row is locked from there to the commit, and
 // nothing after it waits for anybody but for the codes of a phone whose slot is held. When the head is all there is to ask,
 // and was read already, and nobody else decides anything, nothing is asked: see Tx.commit.
-func (b *batch) questions(tx *Tx, others bool) []read {
-	if b.asked {
-		return nil
-	}
-	b.asked = true
+func (b *batch) questions(tx *Tx) []read {
 	var reads []read
 	for _, t := range b.tells {
 		reads = append(reads, guardiansRead(t, &b.sends))
@@ -170,7 +150,7 @@ func (b *batch) questions(tx *Tx, others bool) []read {
 	}
 	switch {
 	case len(b.records) == 0:
-	case tx.peek != nil && len(reads) == 0 && !others && tx.s.crowd.alone():
+	case tx.peek != nil && len(reads) == 0 && tx.s.crowd.alone():
 		b.ahead = true
 	default:
 		reads = append(reads, headRead(tx.ForUpdate(), &b.head))
@@ -202,12 +182,12 @@ func (b *batch) apply(ctx context.Context, tx *Tx, act effect.Act, now time.Time
 	if err := putNotices(ctx, tx, now, b.notices); err != nil {
 		return err
 	}
-	if reads := b.questions(tx, false); len(reads) > 0 {
+	if reads := b.questions(tx); len(reads) > 0 {
 		if err := readAll(ctx, tx, reads...); err != nil {
 			return err
 		}
 	}
-	if err := putMessages(ctx, tx, now, act.Area, b.sends, b.known); err != nil {
+	if err := putMessages(ctx, tx, now, act.Area, b); err != nil {
 		return err
 	}
 	if !b.ahead {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -92,6 +93,14 @@ func countAct(c Check, now time.Time) (query string, args []any) {
 		ON CONFLICT (key) DO UPDATE
 			SET tat = CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4
 			WHERE CASE WHEN rate_limits.tat > $3 THEN rate_limits.tat ELSE CAST($3 AS BIGINT) END + $4 <= $5`, []any{c.Key, at + step, at, step, at + c.Limit.Window().Microseconds()}
+}
+
+// mayAct is the condition of countAct on its own, with its placeholders behind the first ones: whether the act would be counted.
+func mayAct(c Check, now time.Time, first int) (condition string, args []any) {
+	step, at := c.Limit.Step().Microseconds(), Micros(now)
+	return fmt.Sprintf(`NOT EXISTS (SELECT 1 FROM rate_limits
+		WHERE key = $%d AND CASE WHEN tat > $%d THEN tat ELSE CAST($%[2]d AS BIGINT) END + $%d > $%d)`, first+1, first+2, first+3, first+4),
+		[]any{c.Key, at, step, at + c.Limit.Window().Microseconds()}
 }
 
 // waitFor is how long an act that may not happen now has to wait.

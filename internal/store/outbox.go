@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"doverie/internal/campaign"
@@ -42,31 +44,63 @@ func addressees(sends []effect.Send) (accounts []string) {
 
 // putMessages writes one row for each channel that the addressee really has. A row with the same key
 // and channel stays as it is: the message was asked for already.
-func putMessages(ctx context.Context, tx *Tx, now time.Time, area string, sends []effect.Send, known map[string]addresses) error {
+func putMessages(ctx context.Context, tx *Tx, now time.Time, area string, b *batch) error {
 	var rows []any
 	var from []byte // what is sent in a network area's name is counted for it (T18)
 	if area != "" {
 		from = tx.s.keys.Lookup(lookupArea, area)
 	}
-	for _, m := range sends {
-		own, ok := known[m.To]
+	for _, m := range b.sends {
+		own, ok := b.known[m.To]
 		if m.To != "" && !ok {
 			return fault.New(fault.Internal, "fault.internal", nil).Because(fmt.Errorf("store: message %s for an account that does not exist", m.Kind))
 		}
-		var err error
-		if rows, err = messageRows(tx.s.keys, now, from, m, own, rows); err != nil {
+		one, err := messageRows(tx.s.keys, now, from, m, own, nil)
+		if err != nil {
+			return err
+		}
+		code, quiet := b.quiet[m.Key]
+		if !quiet {
+			rows = append(rows, one...)
+			continue
+		}
+		tx.wake = true
+		m.To, m.Nobody = "", true
+		nobodys, err := messageRows(tx.s.keys, now, from, m, addresses{}, nil)
+		if err != nil {
+			return err
+		}
+		if err = putQuiet(ctx, tx, code, one, nobodys); err != nil {
 			return err
 		}
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	const columns = 19
-	err := tx.ExecAny(ctx, `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
-			created_at, due_at, not_after, state, attempt, done_at, asked_from, masked, as_contact) VALUES `+places(len(rows)/columns, columns)+`
-		ON CONFLICT (key, channel) DO NOTHING`, rows...)
-	tx.wake = tx.wake || err == nil
-	return err
+	tx.wake = true
+	return tx.ExecAny(ctx, insertMessages+`VALUES `+places(len(rows)/messageColumns, messageColumns)+unlessAsked, rows...)
+}
+
+const (
+	messageColumns = 19
+	insertMessages = `INSERT INTO outbox (id, key, channel, kind, account_id, locale, address_hash, address, args, carries_code,
+			created_at, due_at, not_after, state, attempt, done_at, asked_from, masked, as_contact) `
+	unlessAsked = ` ON CONFLICT (key, channel) DO NOTHING`
+)
+
+// putQuiet writes the rows of a message with a quiet code, or the row of nobody's message if the code was muted. Which of them
+// is for the database to know: both are sent to it, always.
+func putQuiet(ctx context.Context, tx *Tx, code quietCode, sends, nobodys []any) error {
+	for i, rows := range [][]any{sends, nobodys} {
+		condition := []string{` WHERE EXISTS`, ` WHERE NOT EXISTS`}[i] + ` (SELECT 1 FROM codes WHERE id = $20 AND phone_hash = $21)`
+		for row := range slices.Chunk(rows, messageColumns) {
+			if err := tx.ExecAny(ctx, insertMessages+`SELECT `+strings.Trim(places(1, messageColumns), "()")+condition+unlessAsked,
+				append(slices.Clone(row), code.id, code.phone)...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // messageRows appends the columns of each row that m becomes.

@@ -190,7 +190,7 @@ func (s *Store) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) e
 	if ctx.Value(inTxKey{}) != nil {
 		return errNested
 	}
-	return s.again(ctx, func() (error, bool) { return s.once(ctx, nil, do) })
+	return s.whyNoCode(ctx, s.again(ctx, func() (error, bool) { return s.once(ctx, nil, do) }))
 }
 
 // inTxBehind is InTx behind another transaction, which consists of the given statements and is committed before this one
@@ -216,7 +216,7 @@ func (s *Store) inTxBehind(ctx context.Context, asks []read, do func(ctx context
 		return s.InTx(ctx, do)
 	}
 	first := &ahead{asks: asks}
-	return s.again(ctx, func() (error, bool) { return s.once(ctx, first, do) })
+	return s.whyNoCode(ctx, s.again(ctx, func() (error, bool) { return s.once(ctx, first, do) }))
 }
 
 // again repeats work that failed for a passing reason, with growing pauses.

@@ -354,3 +354,68 @@ func TestACodeOfARequestEndsWithIt(t *testing.T) {
 		})
 	}
 }
+
+// The reverse attack as a race against a recovery, which is told nothing: its code is muted, or the contact's is refused. On
+// one phone never both a contact's code lives and a code arrives that gives the account away.
+func TestQuietReverseAttackRace(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		won := map[bool]int{}
+		for round := range 25 {
+			vera := db.Add(t, 100+round, storetest.Person{Given: "Вера"})
+			errs := storetest.Parallel(8, func(i int) error {
+				id := fmt.Sprintf("%d-%d", round, i)
+				if i%2 == 0 {
+					return apply(t, db, code(db, id, secret.Approval, id, vera.Phone))
+				}
+				c := code(db, id, secret.RecoveryProve, id, vera.Phone)
+				c.Quiet, c.Account = true, vera.ID
+				return apply(t, db, c, effect.Send{Kind: "recovery.code", To: vera.ID, Via: []effect.Channel{effect.SMS}, Args: map[string]string{"code": "123456"}, Key: id})
+			})
+			approvals := 0
+			for i, err := range errs {
+				switch {
+				case err == nil && i%2 == 0:
+					approvals++
+				case err != nil && (i%2 == 1 || !fault.HasKey(err, "fault.code.other_live")):
+					t.Errorf("number %d was told %v", i, err)
+				}
+			}
+			rows := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE key LIKE $1`, fmt.Sprintf("%d-%%", round))
+			arrive := db.Count(t, `SELECT COUNT(id) FROM outbox WHERE key LIKE $1 AND state = 'pending'`, fmt.Sprintf("%d-%%", round))
+			if rows != 4 || approvals > 1 || (approvals == 1) == (arrive > 0) {
+				t.Fatalf("round %d: %d approval codes live, %d of %d recovery codes arrive", round, approvals, arrive, rows)
+			}
+			won[approvals == 1]++
+		}
+		t.Logf("approval won %d rounds, recovery %d", won[true], won[false])
+	})
+}
+
+// Whoever asks for the code again several times at once gets it once, and is told the same whether there is an account or not (I6).
+func TestResendRaceTellsNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера"})
+		for name, typed := range map[string]string{"somebody": vera.Phone, "nobody": "+79990000000"} {
+			browser, err := w.recovery.Start(t.Context(), person, typed, "")
+			w.must(err)
+			w.refused(w.recovery.SendCode(t.Context(), person, browser, ""), "fault.code.too_soon")
+			db.Clock.Advance(w.p.CodeResend)
+			sent := 0
+			for _, err := range storetest.Parallel(8, func(int) error { return w.recovery.SendCode(t.Context(), person, browser, "") }) {
+				var f *fault.Error
+				switch {
+				case err == nil:
+					sent++
+				case !errors.As(err, &f) || f.Key != "fault.code.too_soon" || f.Args["After"] != w.p.CodeResend:
+					t.Errorf("%s: a loser was told %v", name, err)
+				}
+			}
+			if sent != 1 {
+				t.Errorf("%s: sent %d times", name, sent)
+			}
+		}
+	})
+}
