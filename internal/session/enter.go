@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"doverie/internal/account"
@@ -34,35 +35,84 @@ type Entered struct {
 // "fault.code.expired", "fault.sign_in.failed" after the last try, "fault.sign_in.nobody_able"; Limited; Conflict.
 func (s *Service) Enter(ctx context.Context, act effect.Act, in EnterInput) (Entered, error) {
 	now := s.Now()
-	try, err := s.Store.TrySignIn(ctx, secret.HashToken(in.Token), s.Policy.CodeTries, now)
-	si, a := try.SignIn, try.Account
-	if err = stillPending(si, a, now, err); err != nil {
+	var d entering
+	err := s.Store.DecideSignIn(ctx, act, secret.HashToken(in.Token), deviceHash(in.DeviceToken), s.Policy.CodeTries, now,
+		func(try SignInTry) (c Change, effects []effect.Effect, err error) {
+			d, err = s.entering(act, now, in, try)
+			c = d.change
+			c.Rules = s.Policy.Version
+			return c, d.effects, err
+		})
+	switch {
+	case errors.Is(err, errAskFirst):
+		return s.askContacts(ctx, act, now, d.account, d.amr, d.opening)
+	case fault.Is(err, fault.NotFound):
+		return Entered{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
+	case err != nil:
 		return Entered{}, err
+	case d.failed:
+		return Entered{}, fault.New(fault.Refused, "fault.sign_in.failed", nil)
+	}
+	return d.out, nil
+}
+
+// deviceHash is what a remembered browser is found by; nil: none.
+func deviceHash(token string) []byte {
+	if token == "" {
+		return nil
+	}
+	return secret.HashToken(token)
+}
+
+// errAskFirst ends a decision that opens no session: the contacts are asked, in a decision of their own.
+var errAskFirst = errors.New("session: the contacts are asked first")
+
+// entering is what a typed code leads to.
+type entering struct {
+	opening
+
+	account account.Account
+	out     Entered
+	failed  bool // the last try was wrong, and the sign-in ends
+}
+
+func (s *Service) entering(act effect.Act, now time.Time, in EnterInput, try SignInTry) (entering, error) {
+	si, a := try.SignIn, try.Account
+	d := entering{account: a, opening: opening{
+		change: Change{SignInBefore: &si}, method: si.Method, token: in.Token, remember: in.Remember,
+	}}
+	if err := stillPending(si, a, now, nil); err != nil {
+		return d, err
 	}
 	if !try.Counted {
-		return Entered{}, fault.New(fault.NotFound, "fault.sign_in.over", nil)
+		return d, fault.New(fault.NotFound, "fault.sign_in.over", nil)
 	}
-	c := Change{SignInBefore: &si}
 	code := func() (string, []byte, error) {
 		if try.CodeID == "" {
 			return "", nil, fault.New(fault.NotFound, "fault.code.expired", nil)
 		}
 		return try.CodeID, try.Hash, nil
 	}
-	effects, wrong, err := s.compare(secret.SignIn, si.ID, si.Method, a, in.Code, now, code, &c)
+	proven, wrong, err := s.compare(secret.SignIn, si.ID, si.Method, a, in.Code, now, code, &d.change)
 	if err != nil {
-		return Entered{}, err
+		return d, err
 	}
-	if wrong != nil {
-		if try.Left > 0 {
-			return Entered{}, withLeft(wrong, try.Left)
-		}
-		return Entered{}, s.failSignIn(ctx, act, now, si)
+	after := si
+	d.effects, d.change.SignInAfter = proven, &after
+	if wrong != nil && try.Left > 0 {
+		return d, withLeft(wrong, try.Left)
 	}
-	done := si
-	done.State = SignInDone
-	c.SignInAfter = &done
-	return s.open(ctx, act, now, a, opening{change: c, effects: effects, method: si.Method, token: in.Token, deviceToken: in.DeviceToken, remember: in.Remember})
+	if wrong == nil {
+		after.State = SignInDone
+		d.opening, d.out, err = s.opened(act, now, a, try.Device, d.opening)
+		return d, err
+	}
+	after.State, d.failed = SignInFailed, true
+	d.effects = []effect.Effect{
+		effect.DropCodes{Bound: si.ID},
+		record("sign_in.failed", "sign_in:"+si.ID, map[string]string{"device": si.Device, "area": si.Area}, si.Account),
+	}
+	return d, nil
 }
 
 // compare compares one typed code. wrong is what to say when it does not fit; what must be burnt with a fitting one
@@ -98,19 +148,6 @@ func withLeft(f *fault.Error, left int) error {
 	return fault.New(f.Kind, f.Key, fault.Args{"Left": left})
 }
 
-func (s *Service) failSignIn(ctx context.Context, act effect.Act, now time.Time, si SignIn) error {
-	after := si
-	after.State = SignInFailed
-	err := s.commit(ctx, act, now, Change{SignInBefore: &si, SignInAfter: &after},
-		effect.DropCodes{Bound: si.ID},
-		record("sign_in.failed", "sign_in:"+si.ID, map[string]string{"device": si.Device, "area": si.Area}, si.Account),
-	)
-	if err != nil {
-		return err
-	}
-	return fault.New(fault.Refused, "fault.sign_in.failed", nil)
-}
-
 // opening is what a new session comes from.
 type opening struct {
 	change      Change
@@ -123,33 +160,52 @@ type opening struct {
 	quiet       bool // the account is brand new: nobody to warn of a new browser
 }
 
+// open makes a session outside a decision about a sign-in: of a key alone, and of an account that is brand new.
 func (s *Service) open(ctx context.Context, act effect.Act, now time.Time, a account.Account, o opening) (Entered, error) {
-	token := secret.Token()
-	ses := Session{
-		ID: account.NewID(), TokenHash: secret.HashToken(token), Account: a.ID, Kind: Full, AMR: amr(o.method),
-		Device: act.Device, Area: act.Area, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.Policy.SessionTTL), Version: 1,
+	var d Device
+	if o.deviceToken != "" {
+		found, err := s.Store.Device(ctx, secret.HashToken(o.deviceToken))
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return Entered{}, err
+		}
+		d = found
 	}
-	if o.amr != nil {
-		ses.AMR = o.amr
+	o, out, err := s.opened(act, now, a, d, o)
+	if errors.Is(err, errAskFirst) {
+		return s.askContacts(ctx, act, now, a, o.amr, o)
+	}
+	if err != nil {
+		return Entered{}, err
+	}
+	if err := s.commit(ctx, act, now, o.change, o.effects...); err != nil {
+		return Entered{}, err
+	}
+	return out, nil
+}
+
+// opened is the session that begins in the browser that is remembered as d, or in a new one when d is not the account's, and
+// what has to be committed for it; errAskFirst when that is for the contacts to say.
+func (s *Service) opened(act effect.Act, now time.Time, a account.Account, d Device, o opening) (opening, Entered, error) {
+	token := secret.Token()
+	if o.amr == nil {
+		o.amr = amr(o.method)
+	}
+	ses := Session{
+		ID: account.NewID(), TokenHash: secret.HashToken(token), Account: a.ID, Kind: Full, AMR: o.amr,
+		Device: act.Device, Area: act.Area, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.Policy.SessionTTL), Version: 1,
 	}
 	if a.State != account.Open {
 		ses.Kind = Restricted
 	}
-	out := Entered{Token: token, NewDevice: true}
-	if o.deviceToken != "" {
-		d, err := s.Store.Device(ctx, secret.HashToken(o.deviceToken))
-		switch {
-		case err == nil && d.Account == a.ID:
-			d.Words, d.Area, d.LastSeenAt = act.Device, act.Area, now
-			o.change.SeenDevice, ses.DeviceID, out.NewDevice = &d, d.ID, false
-		case err != nil && !fault.Is(err, fault.NotFound):
-			return Entered{}, err
-		}
+	out := Entered{Token: token, NewDevice: d.ID == "" || d.Account != a.ID}
+	if !out.NewDevice {
+		d.Words, d.Area, d.LastSeenAt = act.Device, act.Area, now
+		o.change.SeenDevice, ses.DeviceID = &d, d.ID
 	}
 	// A frozen account's session only tells of the freeze; a temporary password was given in person.
 	if out.NewDevice && ses.Kind == Full && !a.MustChangePassword {
 		if a.AsksSignIn {
-			return s.askContacts(ctx, act, now, a, ses.AMR, o)
+			return o, out, errAskFirst
 		}
 		o.change.Unasked = true
 	}
@@ -173,11 +229,8 @@ func (s *Service) open(ctx context.Context, act effect.Act, now time.Time, a acc
 	o.change.NewSession = &ses
 	o.effects = append(o.effects, record("session.started", "session:"+ses.ID,
 		map[string]string{"device": act.Device, "area": act.Area, "kind": string(ses.Kind), "new_device": yesNo(out.NewDevice)}, a.ID))
-	if err := s.commit(ctx, act, now, o.change, o.effects...); err != nil {
-		return Entered{}, err
-	}
 	out.Auth = Auth{Session: ses, Account: a, Gate: gateOf(ses, a)}
-	return out, nil
+	return o, out, nil
 }
 
 func yesNo(b bool) string {

@@ -63,9 +63,12 @@ type Store interface {
 	Sessions(ctx context.Context, account string) ([]Session, error)
 	// Devices lists the account's live devices, newest first.
 	Devices(ctx context.Context, account string) ([]Device, error)
-	// TrySignIn counts one try of the pending sign-in of a token's hash, and one of its live code by SMS, in a transaction
-	// of its own, and reads them with the account; fault NotFound when there is no such sign-in.
-	TrySignIn(ctx context.Context, tokenHash []byte, limit int, now time.Time) (SignInTry, error)
+	// DecideSignIn counts one try of the pending sign-in of a token's hash, and one of its live code by SMS, in a transaction
+	// of its own, which stands whatever comes of it. Then, with the account locked, it lets decide choose and commits that as
+	// CommitSession does. decide may run again, so it must be pure; its error comes back unchanged and nothing is written.
+	// device is the hash of the secret of a remembered browser, or nil. Fault NotFound when there is no such sign-in.
+	DecideSignIn(ctx context.Context, act effect.Act, tokenHash, device []byte, limit int, now time.Time,
+		decide func(SignInTry) (Change, []effect.Effect, error)) error
 	// CountStepUpTry counts one try of the step-up under way in a live session and says how many are left; fault NotFound
 	// when none was.
 	CountStepUpTry(ctx context.Context, session string, limit int) (left int, err error)
@@ -93,7 +96,8 @@ type Arrival struct {
 type SignInTry struct {
 	SignIn  SignIn
 	Account account.Account
-	Counted bool // false: the sign-in is over, or its tries are
+	Device  Device // the live one that was asked for; the zero Device: there is none
+	Counted bool   // false: the sign-in is over, or its tries are
 	Left    int
 	CodeID  string // of its live code by SMS; empty: there is none to try
 	Hash    []byte

@@ -110,7 +110,11 @@ func (b *batch) use(tx *Tx, effects []effect.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case effect.IssueCode, effect.UseCode, effect.DropCodes, effect.DropApprovalCodes, effect.ConfirmPhone, effect.SetPassword,
-			effect.LockRecovery, effect.BeginHold, effect.PurgePending, effect.Record, effect.Send, effect.Arm, effect.Disarm, effect.TellSystems:
+			effect.LockRecovery, effect.BeginHold, effect.PurgePending, effect.UseStep, effect.Record, effect.Send, effect.Arm, effect.Disarm, effect.TellSystems:
+		case effect.TellGuardians:
+			if _, read := tx.told[e.Guard]; !read {
+				return
+			}
 		case effect.EndSessions:
 			if e.Except != "" {
 				return
@@ -141,9 +145,21 @@ func (b *batch) strangers() []string {
 // nothing after it waits for anybody but for the codes of a phone whose slot is held. When the head is all there is to ask,
 // and was read already, and nobody else decides anything, nothing is asked: see Tx.commit.
 func (b *batch) questions(tx *Tx) []read {
+	if b.near {
+		for _, t := range b.tells {
+			b.sends = append(b.sends, toGuardians(t, tx.told[t.Guard])...)
+		}
+		b.tells = nil
+	}
 	var reads []read
 	for _, t := range b.tells {
-		reads = append(reads, guardiansRead(t, &b.sends))
+		var all []told
+		asked := guardiansRead(whose{`CAST($1 AS TEXT)`, t.Account}, t.Guard, &all)
+		reads = append(reads, read{asked.query, asked.args, func(rows Rows) error {
+			err := asked.take(rows)
+			b.sends = append(b.sends, toGuardians(t, all)...)
+			return err
+		}})
 	}
 	if to := b.strangers(); len(to)+len(b.tells) > 0 {
 		reads = append(reads, addressesRead(b.known, to, b.tells))

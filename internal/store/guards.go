@@ -38,22 +38,31 @@ func keepGuards(ctx context.Context, tx *Tx, accountID string) error {
 		WHERE account_id = $1 AND state = 'falling'`, accountID)
 }
 
-// guardiansRead turns one notice for all contacts into a message for each of them.
-func guardiansRead(e effect.TellGuardians, sends *[]effect.Send) read {
-	return read{`SELECT l.contact_id, a.given, a.patronymic FROM links l JOIN accounts a ON a.id = l.principal_id
-		WHERE l.principal_id = $1 AND l.state IN ('active', 'suspended', 'leaving')
-			AND NOT EXISTS (SELECT 1 FROM guards g WHERE g.account_id = $1 AND g.name = $2 AND g.state = 'off')
-		ORDER BY l.id`, []any{e.Account, e.Guard}, func(rows Rows) error {
-		for rows.Next() {
-			var contact, given, patronymic string
-			if err := rows.Scan(&contact, &given, &patronymic); err != nil {
-				return err
-			}
-			args := maps.Clone(e.Args)
-			args["first_name"] = trust.Names{Given: given, Patronymic: patronymic}.Polite()
-			args["role"] = string(trust.ContactSide)
-			*sends = append(*sends, effect.Send{Kind: e.Kind, To: contact, Via: effect.All(), Key: e.Key + ":" + contact, Args: args})
-		}
-		return rows.Err()
-	}}
+// told is a contact whom a switch of his principal tells of something.
+type told struct {
+	contact   string
+	principal trust.Names
+}
+
+// guardiansRead reads whom a switch of a principal tells: nobody while it is off.
+func guardiansRead(of whose, guard string, all *[]told) read {
+	return into(all, func(row func(...any) error) (t told, err error) {
+		err = row(&t.contact, &t.principal.Given, &t.principal.Patronymic)
+		return t, err
+	}, `SELECT l.contact_id, a.given, a.patronymic FROM links l JOIN accounts a ON a.id = l.principal_id
+		WHERE l.principal_id = `+of.principal+` AND l.state IN ('active', 'suspended', 'leaving')
+			AND NOT EXISTS (SELECT 1 FROM guards g WHERE g.account_id = l.principal_id AND g.name = $2 AND g.state = 'off')
+		ORDER BY l.id`, of.id, guard)
+}
+
+// toGuardians turns one notice for all contacts into a message for each of them.
+func toGuardians(e effect.TellGuardians, all []told) []effect.Send {
+	sends := make([]effect.Send, 0, len(all))
+	for _, t := range all {
+		args := maps.Clone(e.Args)
+		args["first_name"] = t.principal.Polite()
+		args["role"] = string(trust.ContactSide)
+		sends = append(sends, effect.Send{Kind: e.Kind, To: t.contact, Via: effect.All(), Key: e.Key + ":" + t.contact, Args: args})
+	}
+	return sends
 }

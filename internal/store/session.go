@@ -12,6 +12,7 @@ import (
 	"doverie/internal/ratelimit"
 	"doverie/internal/secret"
 	"doverie/internal/session"
+	"doverie/internal/trust"
 )
 
 const sessionColumns = `id, token_hash, account_id, kind, amr, device_id, device, area, created_at, seen_at, expires_at, step_up_at,
@@ -135,28 +136,52 @@ func (s *Store) Arrive(ctx context.Context, acts []session.Count, id account.Ide
 	return a, err
 }
 
-// TrySignIn implements session.Store. What is read is read after it was counted.
-func (s *Store) TrySignIn(ctx context.Context, tokenHash []byte, limit int, now time.Time) (session.SignInTry, error) {
-	var t session.SignInTry
-	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		t = session.SignInTry{}
-		tx.with(ctx, s.counted(ctx, func(row func(...any) error) error {
-			var tries int
-			err := row(&tries)
-			t.Counted, t.Left = err == nil, limit-tries
+// DecideSignIn implements session.Store: what is counted goes ahead, and behind the lock on the account everything is read
+// that the decision and its messages need.
+func (s *Store) DecideSignIn(
+	ctx context.Context, act effect.Act, tokenHash, device []byte, limit int, now time.Time, decide func(session.SignInTry) (session.Change, []effect.Effect, error),
+) error {
+	var counted session.SignInTry
+	asks := append([]read{s.counted(ctx, func(row func(...any) error) error {
+		var tries int
+		err := row(&tries)
+		counted.Counted, counted.Left = err == nil, limit-tries
+		return err
+	}, `UPDATE sign_ins SET tries = tries + 1
+		WHERE token_hash = $1 AND state = 'pending' AND expires_at > $2 AND tries < $3 RETURNING tries`, tokenHash, Micros(now), limit)},
+		s.tryReads(ctx, `(SELECT id FROM sign_ins WHERE token_hash = $2 AND state = 'pending' AND method = 'sms')`, tokenHash,
+			string(secret.SignIn), limit, now, func(c CodeRow, _ *fault.Error) { counted.CodeID, counted.Hash = c.ID, c.Hash })...)
+	err := s.inTxBehind(ctx, asks, func(ctx context.Context, tx *Tx) error {
+		t, err := tx.readSignIn(ctx, tokenHash, device)
+		if err != nil {
 			return err
-		}, `UPDATE sign_ins SET tries = tries + 1
-			WHERE token_hash = $1 AND state = 'pending' AND expires_at > $2 AND tries < $3 RETURNING tries`, tokenHash, Micros(now), limit))
-		tx.with(ctx, s.tryReads(ctx, `(SELECT id FROM sign_ins WHERE token_hash = $2 AND state = 'pending' AND method = 'sms')`, tokenHash,
-			string(secret.SignIn), limit, now, func(c CodeRow, _ *fault.Error) { t.CodeID, t.Hash = c.ID, c.Hash })...)
-		tx.with(ctx, optional(&t.SignIn, scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`, tokenHash),
-			optional(&t.Account, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = (SELECT account_id FROM sign_ins WHERE token_hash = $1)`, tokenHash))
-		return nil
+		}
+		t.Counted, t.Left, t.CodeID, t.Hash = counted.Counted, counted.Left, counted.CodeID, counted.Hash // answered by now
+		c, effects, err := decide(t)
+		if err != nil {
+			return err
+		}
+		return writeSession(ctx, tx, act, now, c, effects)
 	})
-	if err == nil && t.SignIn.ID == "" {
+	return uniqueIsConflict(err)
+}
+
+// readSignIn locks the account of a sign-in and reads what a decision about it looks at; fault.NotFound.
+func (t *Tx) readSignIn(ctx context.Context, tokenHash, device []byte) (try session.SignInTry, err error) {
+	const guard = string(trust.GuardTellSignIn)
+	of := whose{`(SELECT account_id FROM sign_ins WHERE token_hash = $1)`, tokenHash}
+	var all []told
+	reads := append([]read{{`SELECT id FROM accounts WHERE id = ` + of.principal + t.ForUpdate(), []any{of.id}, func(Rows) error { return nil }}},
+		t.nearReads(of, "")...)
+	err = readAll(ctx, t, append(reads, guardiansRead(of, guard, &all),
+		optional(&try.SignIn, scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`, tokenHash),
+		optional(&try.Account, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = `+of.principal, of.id),
+		optional(&try.Device, scanDevice, `SELECT `+deviceColumns+` FROM devices WHERE token_hash = $1 AND ended_at IS NULL`, device))...)
+	t.told = map[string][]told{guard: all}
+	if err == nil && try.SignIn.ID == "" {
 		err = notFound()
 	}
-	return t, err
+	return try, err
 }
 
 // CountStepUpTry counts one try of the step-up under way in a live session, in a transaction of its own, and says how
@@ -185,15 +210,17 @@ func (s *Store) TouchSession(ctx context.Context, id string, now time.Time) erro
 // CommitSession applies a change of package session, and its effects, in one transaction.
 // Faults: Conflict when a guard did not hold.
 func (s *Store) CommitSession(ctx context.Context, act effect.Act, now time.Time, c session.Change, effects []effect.Effect) error {
-	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
-		for _, write := range []func(context.Context, *Tx, time.Time, session.Change) error{lockSignedIn, writeDevices, writeSignIns, writeSessions, useStep, rehash} {
-			if err := write(ctx, tx, now, c); err != nil {
-				return err
-			}
-		}
-		return applyEffects(ctx, tx, act, now, c.Rules, effects)
-	})
+	err := s.InTx(ctx, func(ctx context.Context, tx *Tx) error { return writeSession(ctx, tx, act, now, c, effects) })
 	return uniqueIsConflict(err)
+}
+
+func writeSession(ctx context.Context, tx *Tx, act effect.Act, now time.Time, c session.Change, effects []effect.Effect) error {
+	for _, write := range []func(context.Context, *Tx, time.Time, session.Change) error{lockSignedIn, writeDevices, writeSignIns, writeSessions, useStep, rehash} {
+		if err := write(ctx, tx, now, c); err != nil {
+			return err
+		}
+	}
+	return applyEffects(ctx, tx, act, now, c.Rules, effects)
 }
 
 func writeSignIns(ctx context.Context, tx *Tx, now time.Time, c session.Change) error {

@@ -39,6 +39,7 @@ type Tx struct {
 	last []read // asked together with the commit
 
 	near   map[string]addresses   // of the people of the circle that is locked; nil: not read
+	told   map[string][]told      // whom the switches of its principal tell, by switch, as far as that was read
 	peek   *audit.Head            // where the event log ended a moment ago; nil: not read
 	events func(audit.Head) error // writes the events of the transaction behind that head; nil: they are written
 

@@ -284,3 +284,15 @@ func (c counted) CommitAccount(ctx context.Context, act effect.Act, now time.Tim
 func (c counted) CommitSession(ctx context.Context, act effect.Act, now time.Time, change session.Change, effects []effect.Effect) error {
 	return c.committed(c.DB.CommitSession(ctx, act, now, change, effects), effects)
 }
+
+// DecideSignIn implements session.Store.
+func (c counted) DecideSignIn(
+	ctx context.Context, act effect.Act, tokenHash, device []byte, limit int, now time.Time, decide func(session.SignInTry) (session.Change, []effect.Effect, error),
+) error {
+	var decided []effect.Effect
+	err := c.DB.DecideSignIn(ctx, act, tokenHash, device, limit, now, func(t session.SignInTry) (change session.Change, effects []effect.Effect, err error) {
+		change, decided, err = decide(t)
+		return change, decided, err
+	})
+	return c.committed(err, decided)
+}

@@ -66,6 +66,24 @@ func (p *People) CommitSession(ctx context.Context, act effect.Act, now time.Tim
 	return p.remember(p.DB.CommitSession(ctx, act, now, c, effects), effects)
 }
 
+func (s spy) DecideSignIn(
+	ctx context.Context, act effect.Act, tokenHash, device []byte, limit int, now time.Time, decide func(session.SignInTry) (session.Change, []effect.Effect, error),
+) error {
+	return s.p.DecideSignIn(ctx, act, tokenHash, device, limit, now, decide)
+}
+
+// DecideSignIn commits and remembers the effects of what was committed.
+func (p *People) DecideSignIn(
+	ctx context.Context, act effect.Act, tokenHash, device []byte, limit int, now time.Time, decide func(session.SignInTry) (session.Change, []effect.Effect, error),
+) error {
+	var decided []effect.Effect
+	err := p.DB.DecideSignIn(ctx, act, tokenHash, device, limit, now, func(t session.SignInTry) (c session.Change, effects []effect.Effect, err error) {
+		c, decided, err = decide(t)
+		return c, decided, err
+	})
+	return p.remember(err, decided)
+}
+
 func (p *People) remember(err error, effects []effect.Effect) error {
 	if err != nil {
 		return err
