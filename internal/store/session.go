@@ -38,21 +38,31 @@ func (s *Store) Session(ctx context.Context, tokenHash []byte) (session.Session,
 	return readOne(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`, tokenHash)
 }
 
-// Authenticated reads a session by its token's hash, and its account; fault.NotFound.
+// Authenticated reads a session by its token's hash, and its account; fault.NotFound. See ApprovalsAlong.
 func (s *Store) Authenticated(ctx context.Context, tokenHash []byte) (session.Session, account.Account, error) {
-	return withAccount(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`,
-		`(SELECT account_id FROM sessions WHERE token_hash = $1)`, tokenHash)
+	of := whose{`(SELECT account_id FROM sessions WHERE token_hash = $1)`, tokenHash}
+	brought, ok := ctx.Value(alongKey{}).(*along)
+	more := func() []read { return nil }
+	if ok {
+		more = func() []read { return brought.reads(of) }
+	}
+	x, a, err := withAccount(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1`, of, more)
+	if ok && err == nil {
+		brought.of = a.ID
+	}
+	return x, a, err
 }
 
-// withAccount reads one row and the account it belongs to, together.
+// withAccount reads one row and the account it belongs to, together, and what more asks for.
 func withAccount[T any](
-	ctx context.Context, s *Store, scan func(row func(...any) error) (T, error), query, whose string, key any,
+	ctx context.Context, s *Store, scan func(row func(...any) error) (T, error), query string, of whose, more func() []read,
 ) (row T, a account.Account, err error) {
 	var rows []T
 	var accounts []account.Account
 	err = s.Read(ctx, func(ctx context.Context, q Querier) error {
-		return readAll(ctx, q, into(&rows, scan, query, key),
-			into(&accounts, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = `+whose, key))
+		return readAll(ctx, q, append([]read{
+			into(&rows, scan, query, of.id), into(&accounts, scanAccount, `SELECT `+accountColumns+accountFrom+`WHERE a.id = `+of.principal, of.id),
+		}, more()...)...)
 	})
 	if err == nil && (len(rows) == 0 || len(accounts) == 0) {
 		err = notFound()
@@ -92,7 +102,7 @@ func scanSignIn(row func(...any) error) (session.SignIn, error) {
 // SignIn reads a sign-in by its token's hash, and its account; fault.NotFound.
 func (s *Store) SignIn(ctx context.Context, tokenHash []byte) (session.SignIn, account.Account, error) {
 	return withAccount(ctx, s, scanSignIn, `SELECT `+signInColumns+` FROM sign_ins WHERE token_hash = $1`,
-		`(SELECT account_id FROM sign_ins WHERE token_hash = $1)`, tokenHash)
+		whose{`(SELECT account_id FROM sign_ins WHERE token_hash = $1)`, tokenHash}, func() []read { return nil })
 }
 
 const deviceColumns = `id, account_id, token_hash, device, area, first_seen_at, last_seen_at, ended_at`

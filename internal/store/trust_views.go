@@ -91,28 +91,60 @@ func (t *Trust) InvitationsFor(ctx context.Context, accountID string) (views []t
 }
 
 // ApprovalsOf implements trust.Views.
-func (t *Trust) ApprovalsOf(ctx context.Context, contact string) (views []trust.ApprovalView, err error) {
-	err = t.s.Read(ctx, func(ctx context.Context, q Querier) error {
-		now := t.now()
-		since := Micros(now.Add(-trust.ApprovalHistory))
-		var all []trust.Approval
-		var people map[string]trust.Facts
-		err := readAll(ctx, q,
-			into(&all, scanApproval, `SELECT `+approvalColumns+` FROM approvals p
-				WHERE p.contact_id = $1 AND (p.decided_at IS NULL OR p.asked_at > $2)`, contact, since),
-			t.peopleRead(&people, now, `SELECT principal_id FROM approvals WHERE contact_id = $1 AND (decided_at IS NULL OR asked_at > $2)`, contact, since),
-		)
-		if err != nil {
-			return err
-		}
-		rows := make([]trust.ApprovalRow, 0, len(all))
-		for _, a := range all {
-			rows = append(rows, trust.ApprovalRow{Approval: a, Principal: people[a.Principal]})
-		}
-		views = trust.ApprovalViews(now, rows)
-		return nil
+func (t *Trust) ApprovalsOf(ctx context.Context, contact string) ([]trust.ApprovalView, error) {
+	if brought, ok := ctx.Value(alongKey{}).(*along); ok && brought.of == contact {
+		return brought.list.views(), nil
+	}
+	var list approvalList
+	err := t.s.Read(ctx, func(ctx context.Context, q Querier) error {
+		return readAll(ctx, q, t.approvalReads(whose{`CAST($1 AS TEXT)`, contact}, &list)...)
 	})
-	return views, err
+	return list.views(), err
+}
+
+// approvalList is what is read of a contact's requests.
+type approvalList struct {
+	now    time.Time
+	all    []trust.Approval
+	people map[string]trust.Facts
+}
+
+func (t *Trust) approvalReads(contact whose, list *approvalList) []read {
+	list.now = t.now()
+	since, mine := Micros(list.now.Add(-trust.ApprovalHistory)), `FROM approvals p WHERE p.contact_id = `+contact.principal+` AND (p.decided_at IS NULL OR p.asked_at > $2)`
+	return []read{
+		into(&list.all, scanApproval, `SELECT `+approvalColumns+` `+mine, contact.id, since),
+		t.peopleRead(&list.people, list.now, `SELECT p.principal_id `+mine, contact.id, since),
+	}
+}
+
+func (l approvalList) views() []trust.ApprovalView {
+	rows := make([]trust.ApprovalRow, 0, len(l.all))
+	for _, a := range l.all {
+		rows = append(rows, trust.ApprovalRow{Approval: a, Principal: l.people[a.Principal]})
+	}
+	return trust.ApprovalViews(l.now, rows)
+}
+
+type alongKey struct{}
+
+// along is what the question who is at a browser brings along for the page behind the door.
+type along struct {
+	of   string // account it was read for; empty: nothing was
+	t    *Trust
+	list approvalList
+}
+
+// ApprovalsAlong returns a context in which Authenticated reads the list of whoever's session it is asked for in the same trip,
+// and ApprovalsOf has it then. It opens nothing: what a door that says no has brought along nobody asks for, and who asks
+// for another account's gets that one's.
+func (t *Trust) ApprovalsAlong(ctx context.Context) context.Context {
+	return context.WithValue(ctx, alongKey{}, &along{t: t})
+}
+
+func (a *along) reads(of whose) []read {
+	a.of, a.list = "", approvalList{}
+	return a.t.approvalReads(of, &a.list)
 }
 
 // LastRehearsal returns the account's newest rehearsal; ok is false when there was none in the last ApprovalHistory.

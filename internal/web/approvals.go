@@ -31,6 +31,8 @@ type PrincipalFreezer interface {
 
 // OwnApprovals lists a contact's requests.
 type OwnApprovals interface {
+	// ApprovalsAlong lets the door in front of the list read it together with who is at the browser.
+	ApprovalsAlong(ctx context.Context) context.Context
 	ApprovalsOf(ctx context.Context, contact string) ([]trust.ApprovalView, error)
 }
 
@@ -64,7 +66,10 @@ type Approvals struct {
 func (a Approvals) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 	session := func(h httpx.Handler) http.Handler { return a.Kit.Handle(citizens.RequireSession(h)) }
 	fresh := func(h httpx.Handler) http.Handler { return a.Kit.Handle(citizens.RequireFresh(h)) }
-	mux.Handle("GET /approvals", session(a.list))
+	list := citizens.RequireSession(a.list)
+	mux.Handle("GET /approvals", a.Kit.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		return list(w, r.WithContext(a.Views.ApprovalsAlong(r.Context())))
+	}))
 	mux.Handle("GET /approvals/{id}", session(a.show))
 	mux.Handle("GET /approvals/{id}/wait", session(a.wait))
 	mux.Handle("GET /approvals/{id}/questions", session(a.questionsForm))

@@ -231,6 +231,8 @@ func (l *lists) InvitationsFor(context.Context, string) ([]trust.InvitationView,
 	return l.invitations, nil
 }
 
+func (l *lists) ApprovalsAlong(ctx context.Context) context.Context { return ctx }
+
 func (l *lists) ApprovalsOf(context.Context, string) ([]trust.ApprovalView, error) {
 	return l.approvals, nil
 }

@@ -12,6 +12,8 @@ import (
 	"doverie/internal/jobs"
 	"doverie/internal/policy"
 	"doverie/internal/recovery"
+	"doverie/internal/secret"
+	"doverie/internal/session"
 	"doverie/internal/store"
 	"doverie/internal/store/storetest"
 	"doverie/internal/trust"
@@ -371,6 +373,65 @@ func TestViewsShowEachSideItsOwn(t *testing.T) {
 		w.must(err)
 		if len(asked) != 1 || !asked[0].Open || len(none) != 0 {
 			t.Fatalf("requests: %+v %+v", asked, none)
+		}
+	})
+}
+
+// What the door brings along is the list of whoever's session it is, and of nobody else; it opens nothing.
+func TestTheDoorBringsAListAlong(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		s := store.NewTrust(db.Store, w.p)
+		vera, alexey := db.Add(t, 1, storetest.Person{Given: "Вера"}), db.Add(t, 2, storetest.Person{Given: "Алексей"})
+		w.linked(vera, alexey)
+		w.asked(vera, alexey)
+		now := db.Clock.Now()
+		of := func(a account.Account) []byte {
+			x := session.Session{
+				ID: account.NewID(), TokenHash: secret.HashToken(secret.Token()), Account: a.ID, Kind: session.Full, CreatedAt: now, SeenAt: now,
+				ExpiresAt: now.Add(time.Hour), Version: 1,
+			}
+			w.must(db.CommitSession(t.Context(), person, now, session.Change{Rules: "test", NewSession: &x}, nil))
+			return x.TokenHash
+		}
+		statements := func(act func()) int64 {
+			before := db.Stats().Statements()
+			act()
+			return db.Stats().Statements() - before
+		}
+		list := func(ctx context.Context, of account.Account) int {
+			views, err := s.ApprovalsOf(ctx, of.ID)
+			w.must(err)
+			return len(views)
+		}
+		his := of(alexey)
+		ctx := s.ApprovalsAlong(t.Context())
+		if n := statements(func() { _, _, err := db.Authenticated(ctx, his); w.must(err) }); n != 4 {
+			t.Errorf("the door asked %d questions", n)
+		}
+		if n := statements(func() {
+			if n := list(ctx, alexey); n != 1 {
+				t.Errorf("his list has %d requests", n)
+			}
+		}); n != 0 {
+			t.Errorf("his list was asked for again: %d questions", n)
+		}
+		if n := list(ctx, vera); n != 0 {
+			t.Errorf("her list has %d requests, it is his", n)
+		}
+		if _, _, err := db.Authenticated(ctx, of(vera)); err != nil || list(ctx, vera) != 0 || list(ctx, alexey) != 1 {
+			t.Errorf("another door, in the same context: %v", err)
+		}
+		if _, _, err := db.Authenticated(ctx, secret.HashToken("nobody's")); !fault.Is(err, fault.NotFound) {
+			t.Errorf("nobody's session: %v", err)
+		}
+		for _, account := range []account.Account{alexey, vera} {
+			if n := statements(func() { list(ctx, account) }); n != 2 {
+				t.Errorf("nobody's session brought a list along")
+			}
+		}
+		if n := statements(func() { _, _, err := db.Authenticated(t.Context(), his); w.must(err) }); n != 2 {
+			t.Errorf("a page that wants none: %d questions", n)
 		}
 	})
 }
