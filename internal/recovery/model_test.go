@@ -266,7 +266,7 @@ func (m *model) attempt(around trust.Around) trust.Try {
 }
 
 // Begin implements recovery.Attempts.
-func (m *model) Begin(_ context.Context, act effect.Act, r recovery.Recovery, browser []byte, effects []effect.Effect) error {
+func (m *model) Begin(_ context.Context, act effect.Act, r recovery.Recovery, _ recovery.Owner, browser []byte, effects []effect.Effect) error {
 	return m.commit(act, trust.Outcome{Actions: []trust.Parent{r}, Effects: effects}, browser)
 }
 

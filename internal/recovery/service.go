@@ -27,6 +27,7 @@ type Owner struct {
 	Email        string   // verified, or empty
 	Known        bool     // the browser at hand is one that he signed in from before
 	Words        []string // his own, of which no password may be made
+	Seen         any      // what the store read with him for Begin, which asks for it when it is nil
 }
 
 // Owners finds accounts by what an applicant typed, and applies the account's own rules to a new password.
@@ -46,8 +47,8 @@ type Owners interface {
 
 // Attempts stores recoveries under the secret cookie of the browser that started them.
 type Attempts interface {
-	// Begin writes a new recovery, its code and its effects: the same statements for a decoy.
-	Begin(ctx context.Context, act effect.Act, r Recovery, browser []byte, effects []effect.Effect) error
+	// Begin writes a new recovery of the owner who has just arrived, its code and its effects: the same statements for a decoy.
+	Begin(ctx context.Context, act effect.Act, r Recovery, owner Owner, browser []byte, effects []effect.Effect) error
 	// WithOwner finds the recovery a browser started, and its owner: the zero Owner of a decoy. A NotFound fault when there
 	// is no such recovery.
 	WithOwner(ctx context.Context, browser []byte) (Recovery, Owner, error)
@@ -96,7 +97,7 @@ func (s *Service) Start(ctx context.Context, act effect.Act, identifier, remembe
 		return "", err
 	}
 	browser = s.browserOf(asker)
-	return browser, s.Attempts.Begin(ctx, act, r, secret.HashToken(browser), append(effs, sent...))
+	return browser, s.Attempts.Begin(ctx, act, r, owner, secret.HashToken(browser), append(effs, sent...))
 }
 
 // here is one network area's share of the first codes of an account, those sent again included: else one recovery, and its code

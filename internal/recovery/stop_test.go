@@ -56,7 +56,7 @@ func (w *stopWorld) Allow(_ context.Context, name, subject string, _ int, _ time
 	return nil
 }
 
-func (w *stopWorld) Begin(context.Context, effect.Act, recovery.Recovery, []byte, []effect.Effect) error {
+func (w *stopWorld) Begin(context.Context, effect.Act, recovery.Recovery, recovery.Owner, []byte, []effect.Effect) error {
 	return nil
 }
 

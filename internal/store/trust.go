@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"doverie/internal/account"
@@ -79,6 +80,34 @@ func (t *Tx) nearReads(of whose, newcomer string) []read {
 		reads = append(reads, headRead("", t.peek))
 	}
 	return reads
+}
+
+// seen is what the end of a transaction will need, read before it began. The addresses may be one trip old, as those are that
+// a transaction reads without a lock; the end of the log is only tried.
+type seen struct {
+	near map[string]addresses
+	peek *audit.Head // nil: not read
+}
+
+// reads ask for the addresses of one account, and where the log ends.
+func (s *seen) reads(d dialect, where string, key any) []read {
+	s.near = map[string]addresses{}
+	reads := []read{intoAddresses(s.near, strings.TrimSuffix(everyAddress, "WHERE ")+where, key)}
+	if d.pipelines { // as in nearReads
+		s.peek = new(audit.Head)
+		reads = append(reads, headRead("", s.peek))
+	}
+	return reads
+}
+
+// recall takes over what was read before the transaction began.
+func (t *Tx) recall(s *seen) {
+	t.near = s.near
+	if s.peek != nil {
+		head := *s.peek
+		t.peek = &head
+		t.s.crowd.deciding.Add(1)
+	}
 }
 
 // tryReads count the attempt that goes ahead of a decision.
@@ -185,8 +214,11 @@ func (t *Trust) Block(ctx context.Context, contact, principal string) error {
 }
 
 // Begin implements recovery.Attempts.
-func (t *Trust) Begin(ctx context.Context, act effect.Act, r recovery.Recovery, browser []byte, effects []effect.Effect) error {
+func (t *Trust) Begin(ctx context.Context, act effect.Act, r recovery.Recovery, owner recovery.Owner, browser []byte, effects []effect.Effect) error {
 	return t.s.InTx(ctx, func(ctx context.Context, tx *Tx) error {
+		if seen, ok := owner.Seen.(*seen); ok {
+			tx.recall(seen)
+		}
 		if err := insertRecovery(ctx, tx, r, browser); err != nil {
 			return err
 		}
@@ -215,16 +247,19 @@ func (t *Trust) WithOwner(ctx context.Context, browser []byte) (recovery.Recover
 // Arrive implements recovery.Attempts.
 func (t *Trust) Arrive(ctx context.Context, area string, id account.Identifier, device []byte) (recovery.Owner, error) {
 	var found arrival
-	name, limit := "recovery_area", ratelimit.Limit{Burst: t.p.RecoveriesPerArea, Per: time.Hour}
+	var also seen
+	name, limit, where := "recovery_area", ratelimit.Limit{Burst: t.p.RecoveriesPerArea, Per: time.Hour}, identified(id.Kind)
 	refused, after, err := t.s.allow(ctx, []Check{{Key: ratelimit.Key(t.s.keys, name, area), Limit: limit}}, t.s.now(),
-		found.reads(identified(id.Kind), id.Value, device)...)
+		append(found.reads(where, id.Value, device), also.reads(t.s.d, where, id.Value)...)...)
 	if err == nil && refused.Key != nil {
 		err = fault.New(fault.Limited, "fault.limited."+name, fault.Args{"After": after})
 	}
 	if err != nil {
 		return recovery.Owner{}, err
 	}
-	return found.owner(t.now(), t.p), nil
+	owner := found.owner(t.now(), t.p)
+	owner.Seen = &also
+	return owner, nil
 }
 
 // arrival is what is found of somebody who starts: the account, and whether his browser is one that its owner

@@ -244,9 +244,9 @@ func (w watched) Decide(ctx context.Context, act effect.Act, around trust.Around
 }
 
 // Begin implements recovery.Attempts.
-func (w watched) Begin(ctx context.Context, act effect.Act, r recovery.Recovery, browser []byte, effects []effect.Effect) error {
+func (w watched) Begin(ctx context.Context, act effect.Act, r recovery.Recovery, owner recovery.Owner, browser []byte, effects []effect.Effect) error {
 	e := w.ledger.enter(act, trust.Circle{Now: r.StartedAt}, trust.Outcome{Actions: []trust.Parent{r}, Effects: effects})
-	err := w.Attempts.Begin(ctx, act, r, browser, effects)
+	err := w.Attempts.Begin(ctx, act, r, owner, browser, effects)
 	w.ledger.resolve(e, err == nil)
 	return err
 }

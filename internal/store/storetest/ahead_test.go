@@ -157,3 +157,41 @@ func TestLogMovesUnderADecision(t *testing.T) {
 	}
 	w.auditClean()
 }
+
+// busy lets somebody else write events between the arrival of an applicant and the beginning of his recovery.
+type busy struct {
+	owners
+
+	w *world
+}
+
+func (b busy) Arrive(ctx context.Context, area, typed string, device []byte) (recovery.Owner, error) {
+	owner, err := b.owners.Arrive(ctx, area, typed, device)
+	b.w.must(b.w.Apply(ctx, person, b.w.Clock.Now(), "test", []effect.Effect{effect.Record{Kind: "account.exported", Object: "account:somebody"}}))
+	return owner, err
+}
+
+// A start looks at the end of the log before its transaction begins. When that has moved, the recovery begins all the
+// same, once, with its one code, and the chain is whole.
+func TestLogMovesUnderAStart(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		vera := w.Add(t, 1, storetest.Person{Given: "Вера"})
+		w.recovery.Owners = busy{owners{db, store.NewTrust(db.Store, w.p)}, w}
+		for i, typed := range []string{vera.Phone, "+79990000000"} {
+			_, err := w.recovery.Start(t.Context(), person, typed, "")
+			w.must(err)
+			if n := w.Count(t, `SELECT COUNT(id) FROM recoveries`); n != i+1 {
+				t.Errorf("%d recoveries after %d starts", n, i+1)
+			}
+			if n := w.Count(t, `SELECT COUNT(o.id) FROM outbox o JOIN codes c ON c.id = o.key WHERE c.state = 'live'`); n != i+1 {
+				t.Errorf("%d codes with a message after %d starts", n, i+1)
+			}
+		}
+		if n := w.Count(t, `SELECT COUNT(id) FROM outbox WHERE state = 'pending'`); n != 1 {
+			t.Errorf("%d messages to somebody", n)
+		}
+		w.auditClean()
+	})
+}
