@@ -57,7 +57,7 @@ func TestSignIn(t *testing.T) {
 		a := p.Register(t, "Вера", phone)
 		later := p.Clock.Advance(time.Hour)
 		b := begin(t, p)
-		if b.Method != session.SMS || b.Phone != "+7 ••• •••-45-67" || !b.ResendAt.Equal(later.Add(p.Policy.CodeResend)) {
+		if b.Method != session.SMS || b.Phone != "+7\u00a0•••\u00a0•••-45-67" || !b.ResendAt.Equal(later.Add(p.Policy.CodeResend)) {
 			t.Errorf("begun %+v", b)
 		}
 		_, err := p.Sessions.Enter(ctx, act, session.EnterInput{Token: b.Token, Code: "12345x"})

@@ -28,8 +28,10 @@ func (a addresses) on(via effect.Channel) []string {
 }
 
 // everyAddress reads addresses; what follows says whose, of accounts as a.
-const everyAddress = `SELECT a.id, a.phone, a.phone_current, a.email, a.email_verified_at, a.locale, b.id FROM accounts a
-	LEFT JOIN push_browsers b ON b.account_id = a.id AND b.ended_at IS NULL WHERE `
+const addressesFrom = `SELECT a.id, a.phone, a.phone_current, a.email, a.email_verified_at, a.locale, b.id FROM accounts a
+	LEFT JOIN push_browsers b ON b.account_id = a.id AND b.ended_at IS NULL `
+
+const everyAddress = addressesFrom + `WHERE `
 
 // addressesRead reads the current addresses of accounts. A phone that is not current belongs to
 // somebody else, an e-mail that is not verified may: neither is ever written to (DOMAIN §2).

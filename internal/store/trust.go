@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"doverie/internal/account"
@@ -92,7 +91,7 @@ type seen struct {
 // reads ask for the addresses of one account, and where the log ends.
 func (s *seen) reads(d dialect, where string, key any) []read {
 	s.near = map[string]addresses{}
-	reads := []read{intoAddresses(s.near, strings.TrimSuffix(everyAddress, "WHERE ")+where, key)}
+	reads := []read{intoAddresses(s.near, addressesFrom+where, key)}
 	if d.pipelines { // as in nearReads
 		s.peek = new(audit.Head)
 		reads = append(reads, headRead("", s.peek))
