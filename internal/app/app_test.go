@@ -223,7 +223,7 @@ func TestOutcomesAreTranslated(t *testing.T) {
 
 func TestInvitedIsParsed(t *testing.T) {
 	key, phone, label, err := parseInvited(" алёна ", "8 (913) 123-45-67")
-	if err != nil || key != account.FoldName("Алена") || phone != "+79131234567" || !strings.HasSuffix(label, ", +7 ••• •••-45-67") {
+	if err != nil || key != account.FoldName("Алена") || phone != "+79131234567" || !strings.HasSuffix(label, ", +7\u00a0•••\u00a0•••-45-67") {
 		t.Errorf("%q %q %q %v", key, phone, label, err)
 	}
 	key, phone, label, err = parseInvited("", "123")
