@@ -272,7 +272,7 @@ func (a *App) mount(c Config) error {
 		web.NewPhoneChange(a.Kit, a.Phones, a.Protect, a.Guards, a.Accounts),
 		web.NewSwitches(a.Kit, a.Guards, c.Policy),
 		web.NewRemovals(a.Kit, a.Protect),
-		web.NewAccountClose(a.Kit, a.Links, a.Guards),
+		web.NewAccountClose(a.Kit, a.Links, c.Policy),
 		web.NewExport(a.Kit, a.Sessions, views, a.Store, a.Guards, a.Passkeys, c.Now),
 		web.NewRecovery(a.Kit, a.Recoveries, c.Policy),
 		web.Contacts{Kit: a.Kit, Links: a.Links, Views: views, Policy: c.Policy, Switches: a.Guards},

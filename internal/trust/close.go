@@ -2,18 +2,26 @@ package trust
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"doverie/internal/effect"
+	"doverie/internal/fault"
 )
 
-// Close closes the account for good, after a step-up. In one commit: every link in which somebody guards
-// it ends and the contact is told, unanswered invitations and open actions end, every browser is signed
-// out, other systems are told, and phone, e-mail and SNILS are free for others. The links in which it
-// guards somebody end by their review, which comes at once: until then a closed account cannot approve.
-// Faults: Refused "fault.hold", "fault.account.frozen"; NotFound when it is closed already.
+// Close closes the account for good, after a step-up. While anybody guards it, it is not closed online at all: a
+// contact is taken off at once only in person, and closing would do just that, whoever sits in the session (DOMAIN
+// §4.7). In one commit: unanswered invitations and what else was begun end, every browser is signed out, other systems
+// are told, and phone, e-mail and SNILS are free for others. The links in which it guards somebody end by their
+// review, which comes at once: until then a closed account cannot approve.
+// Faults: Refused "fault.hold", "fault.account.frozen", "fault.close.guarded", "fault.close.recovering"; NotFound when
+// it is closed already.
 func (s *Links) Close(ctx context.Context, act effect.Act, account string) error {
 	return s.Circles.Decide(ctx, act, Around{Principal: account}, func(c Circle) (Outcome, error) {
 		if err := may(c); err != nil {
+			return Outcome{}, err
+		}
+		if err := s.closable(c); err != nil {
 			return Outcome{}, err
 		}
 		var out Outcome
@@ -28,15 +36,59 @@ func (s *Links) Close(ctx context.Context, act effect.Act, account string) error
 				return Outcome{}, err
 			}
 		}
-		for _, g := range c.Guardians {
-			e := PartyClosed{Side: PrincipalSide, PrincipalName: c.Principal.PoliteName(), ContactName: g.Contact.PoliteName()}
-			if out, err = s.apply(c, g.Link, e, out); err != nil {
-				return Outcome{}, err
-			}
-		}
 		out.Effects = append(out.Effects, s.closing(c)...)
 		return out, nil
 	})
+}
+
+// closable refuses while somebody guards the account, or somebody recovers it: whose move that is, is settled first.
+func (s *Links) closable(c Circle) error {
+	if len(c.Guardians) > 0 {
+		return fault.New(fault.Refused, "fault.close.guarded", nil)
+	}
+	if c.underWay() {
+		return fault.New(fault.Refused, "fault.close.recovering", nil)
+	}
+	return nil
+}
+
+// underWay tells whether a recovery that proved itself, or an action that contacts decide, has not ended. One whose
+// time is over is no hindrance, though its timer has not come yet.
+func (c Circle) underWay() bool {
+	return slices.ContainsFunc(c.Pending, func(p Pending) bool {
+		a := p.Action
+		return (a.ActionKind() == ActionRecovery || a.NeededApprovals() > 0) && a.Decidable(c.Now)
+	})
+}
+
+// Closing is what the page of closing needs to know. The decision asks all of it again.
+type Closing struct {
+	Now        time.Time
+	HoldUntil  time.Time // zero: no hold
+	Contacts   []Leaver  // who guards; none: nobody hinders it
+	Recovering bool      // a recovery is under way
+}
+
+// Leaver is one contact who has to be removed before.
+type Leaver struct {
+	Given    string
+	LeavesAt time.Time // zero: nobody asked for his removal
+}
+
+// Closing reads whether the account could be closed, for its own page.
+func (s *Links) Closing(ctx context.Context, account string) (Closing, error) {
+	c, err := s.Circles.Look(ctx, Around{Principal: account})
+	if err != nil {
+		return Closing{}, err
+	}
+	out := Closing{Now: c.Now, Recovering: c.underWay()}
+	if c.Now.Before(c.HoldUntil) {
+		out.HoldUntil = c.HoldUntil
+	}
+	for _, g := range c.Guardians {
+		out.Contacts = append(out.Contacts, Leaver{Given: g.Contact.Given, LeavesAt: g.Link.LeavesAt})
+	}
+	return out, nil
 }
 
 // giveUp ends an open action or recovery because its account closes.

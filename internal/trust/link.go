@@ -148,7 +148,8 @@ type (
 	EligibilityBack struct{ PrincipalName, ContactName string }
 	// EndedInPerson is the act of two operators, or of an approved immediate removal.
 	EndedInPerson struct{ PrincipalName, ContactName string }
-	// PartyClosed ends a link because an account of either side closed.
+	// PartyClosed ends an invitation because its principal's account closed, or a link because its contact's did. A
+	// principal who is guarded cannot close his account.
 	PartyClosed struct {
 		Side                       Side
 		PrincipalName, ContactName string
@@ -225,7 +226,7 @@ func (l Link) Apply(now time.Time, p policy.Policy, e LinkEvent) (Link, []effect
 		if l.State == Invited {
 			return l.forget(now, Withdrawn, "account_closed", l.subjects(), "")
 		}
-		if l.Guards() {
+		if l.Guards() && e.Side == ContactSide {
 			return l.end(now, "account_closed", "trust.ended", e.PrincipalName, e.ContactName)
 		}
 	}

@@ -131,11 +131,16 @@ func (p PhoneOver) Title() Text {
 	return K("phone_change.over.title")
 }
 
-// AccountClose asks whether the account is to be closed for good.
+// AccountClose asks whether the account is to be closed for good, or says why that is not possible now.
 type AccountClose struct {
-	Errors Errors
-	Hold   time.Time
-	Sure   Checkbox
+	Errors     Errors
+	Hold       time.Time     // zero: no hold
+	Guarded    bool          // somebody guards the account: he leaves first
+	Leaves     []Text        // who leaves when
+	AllLeave   bool          // nobody else guards
+	Leaving    time.Duration // how long a removal takes
+	Recovering bool          // somebody recovers the account just now
+	Sure       Checkbox
 }
 
 // Template is the page's file.

@@ -6,6 +6,8 @@ import (
 
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
+	"doverie/internal/policy"
+	"doverie/internal/trust"
 	"doverie/internal/ui"
 )
 
@@ -14,22 +16,23 @@ const (
 	pathClosed = "/closed"
 )
 
-// Closer closes an account for good; trust.Links has it.
+// Closer closes an account for good, and says what keeps it from that; trust.Links has it.
 type Closer interface {
 	Close(ctx context.Context, act effect.Act, account string) error
+	Closing(ctx context.Context, account string) (trust.Closing, error)
 }
 
 // AccountClose is the pages of closing one's account.
 type AccountClose struct {
-	kit      *httpx.Kit
-	of       Closer
-	switches OwnSwitches
-	cookie   string // of the session
+	kit    *httpx.Kit
+	of     Closer
+	policy policy.Policy
+	cookie string // of the session
 }
 
 // NewAccountClose prepares the pages.
-func NewAccountClose(kit *httpx.Kit, of Closer, switches OwnSwitches) *AccountClose {
-	return &AccountClose{kit: kit, of: of, switches: switches}
+func NewAccountClose(kit *httpx.Kit, of Closer, p policy.Policy) *AccountClose {
+	return &AccountClose{kit: kit, of: of, policy: p}
 }
 
 // Mount adds the pages.
@@ -42,11 +45,21 @@ func (p *AccountClose) Mount(mux *http.ServeMux, citizens *httpx.Gate) {
 }
 
 func (p *AccountClose) page(r *http.Request, errs ui.Errors) (ui.AccountClose, error) {
-	s, err := p.switches.Switches(r.Context(), httpx.VisitorOf(r).Account)
-	return ui.AccountClose{
-		Errors: errs, Hold: s.HoldUntil,
+	c, err := p.of.Closing(r.Context(), httpx.VisitorOf(r).Account)
+	page := ui.AccountClose{
+		Errors: errs, Hold: c.HoldUntil, Recovering: c.Recovering, Guarded: len(c.Contacts) > 0, Leaving: p.policy.Leaving,
 		Sure: ui.Checkbox{Name: "sure", Label: ui.K("account_close.sure")}.Check(errs),
-	}, err
+	}
+	leave := 0
+	for _, one := range c.Contacts {
+		if one.LeavesAt.IsZero() {
+			continue
+		}
+		leave++
+		page.Leaves = append(page.Leaves, ui.K("account_close.leaves", "Name", ui.Plain(one.Given), "Until", one.LeavesAt))
+	}
+	page.AllLeave = page.Guarded && leave == len(c.Contacts)
+	return page, err
 }
 
 func (p *AccountClose) form(w http.ResponseWriter, r *http.Request) error {

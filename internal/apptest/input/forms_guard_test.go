@@ -54,7 +54,13 @@ func guardForms() []form {
 		{route: "POST /settings/account/export", what: "A copy of one's own data", gate: stepUp, scene: steppedUp("/settings/account/export")},
 		{
 			route: "POST /settings/account/close", what: "Closing the account", gate: stepUp, good: []string{"sure", "yes"}, scene: steppedUp("/settings/account/close"),
-			tries: []try{{typed: "the box is not ticked", with: []string{"sure", absent}, says: []say{words("account_close.sure.missing")}}},
+			tries: []try{
+				{typed: "the box is not ticked", with: []string{"sure", absent}, says: []say{words("account_close.sure.missing")}},
+				{
+					typed: "somebody guards the account", status: 403, says: []say{words("fault.close.guarded")},
+					first: func(p *play, _ *apptest.Client) { p.linked() },
+				},
+			},
 		},
 		{
 			route: "POST " + guards + "/{name}/on", what: "Switching on what contacts guard", gate: stepUp, scene: steppedUp(guards + "/quorum/on"),

@@ -306,13 +306,21 @@ func TestClosingAnAccount(t *testing.T) {
 		vera := db.Add(t, 1, storetest.Person{Given: "Вера", Patronymic: "Петровна", Email: "vera@example.org", PasswordHash: "old"})
 		alexey := db.Add(t, 2, storetest.Person{Given: "Алексей"})
 		oleg := db.Add(t, 3, storetest.Person{Given: "Олег"})
-		w.linked(vera, alexey)            // he guards her
-		guarding := w.linked(oleg, vera)  // she guards him
-		browser, _ := w.asked(oleg, vera) // she is asked for his account
-		_, own := w.asked(vera, alexey)   // and somebody recovers hers
+		link := w.linked(vera, alexey)   // he guards her
+		guarding := w.linked(oleg, vera) // she guards him
 		_, err := w.links.Invite(ctx, person, vera.ID, "Пётр", "+79130000099")
 		w.must(err)
 
+		// Nobody closes it past her contact, nor past a recovery; a change of phone that was begun gives way.
+		w.refused(w.links.Close(ctx, person, vera.ID), "fault.close.guarded")
+		w.must(w.links.Remove(ctx, person, vera.ID, link, true))
+		w.refused(w.links.Close(ctx, person, vera.ID), "fault.close.guarded")
+		db.Clock.Advance(w.p.Leaving)
+		w.refused(w.links.Close(ctx, person, vera.ID), "fault.close.guarded") // until the timer has ended it
+		w.must(w.links.Leave(ctx, link))
+		browser, _ := w.asked(oleg, vera) // she is asked for his account
+		_, err = w.phones().Start(ctx, person, vera.ID, "hers", typedPhone)
+		w.must(err)
 		w.must(w.links.Close(ctx, person, vera.ID))
 		w.refused(w.links.Close(ctx, person, vera.ID), "fault.not_found")
 		a := w.account(vera.ID)
@@ -324,10 +332,9 @@ func TestClosingAnAccount(t *testing.T) {
 				t.Errorf("%s still names the account: %v", kind.Kind, err)
 			}
 		}
-		if n := w.Count(t, `SELECT COUNT(id) FROM recoveries WHERE account_id = $1 AND state <> 'cancelled'`, vera.ID); n != 0 {
-			t.Errorf("%d recoveries go on", n)
+		if n := w.Count(t, `SELECT COUNT(id) FROM guarded_actions WHERE account_id = $1 AND state <> 'cancelled'`, vera.ID); n != 0 {
+			t.Errorf("%d actions go on", n)
 		}
-		w.refused(w.decisions.Reject(ctx, person, alexey.ID, own, trust.ReasonOther), "fault.approval.over")
 		if n := w.Count(t, `SELECT COUNT(id) FROM links WHERE principal_id = $1 AND state NOT IN ('ended', 'withdrawn')`, vera.ID); n != 0 {
 			t.Errorf("%d of her links go on", n)
 		}
@@ -352,6 +359,54 @@ func TestClosingAnAccount(t *testing.T) {
 		// Her identifiers are free.
 		db.Add(t, 1, storetest.Person{Given: "Анна", Phone: vera.Phone, Email: vera.Email})
 		w.auditClean()
+	})
+}
+
+// A recovery that proved itself is settled first; one whose time is over hinders nothing, though its timer has not come.
+func TestClosingWaitsForARecovery(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		ctx := t.Context()
+		vera := db.Add(t, 1, storetest.Person{Given: "Вера", PasswordHash: "old"})
+		own, err := w.recovery.Start(ctx, person, vera.Phone, "")
+		w.must(err)
+		w.must(w.recovery.Prove(ctx, person, own, w.code(vera.ID, "recovery.code"), ""))
+		w.refused(w.links.Close(ctx, person, vera.ID), "fault.close.recovering")
+		page, err := w.links.Closing(ctx, vera.ID)
+		w.must(err)
+		if !page.Recovering || len(page.Contacts) != 0 {
+			t.Errorf("the page knows %+v", page)
+		}
+		db.Clock.Advance(w.p.RecoveryFinish)
+		w.must(w.links.Close(ctx, person, vera.ID))
+		w.auditClean()
+	})
+}
+
+// An invitation is accepted while the account is being closed: either it is guarded and stays, or it is closed and has no
+// contact. Never both.
+func TestAcceptAgainstClose(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.DB) {
+		w := newWorld(t, db)
+		ctx := t.Context()
+		for i := range 8 {
+			vera := db.Add(t, 2*i+1, storetest.Person{Given: "Вера"})
+			alexey := db.Add(t, 2*i+2, storetest.Person{Given: "Алексей"})
+			link, err := w.links.Invite(ctx, person, vera.ID, alexey.Given, alexey.Phone)
+			w.must(err)
+			acts := []func() error{
+				func() error { return w.links.Accept(ctx, person, alexey.ID, link) },
+				func() error { return w.links.Close(ctx, person, vera.ID) },
+			}
+			errs := storetest.Parallel(len(acts), func(i int) error { return acts[i]() })
+			state, guards := w.account(vera.ID).State, w.only(`SELECT state FROM links WHERE id = $1`, link)
+			switch {
+			case errs[0] == nil && fault.Of(errs[1]).Key == "fault.close.guarded" && state == account.Open && guards == "active":
+			case errs[1] == nil && errs[0] != nil && state == account.Closed && guards == "withdrawn":
+			default:
+				t.Errorf("accept: %v, close: %v; the account is %s, the link %s", errs[0], errs[1], state, guards)
+			}
+		}
 	})
 }
 
