@@ -26,3 +26,9 @@ func ParseCitizenship(text string) (alpha3, wrong string) {
 	}
 	return code, ""
 }
+
+// Country tells whether the code may be somebody's citizenship.
+func Country(alpha3 string) bool {
+	_, wrong := ParseCitizenship(alpha3)
+	return wrong == "" && alpha3 != "ZZZ"
+}

@@ -9,6 +9,7 @@ import (
 
 	"doverie/internal/effect"
 	"doverie/internal/fault"
+	"doverie/internal/policy"
 )
 
 // DocumentInput is what a person types to reach the standard level.
@@ -21,7 +22,8 @@ type DocumentInput struct {
 }
 
 // EnterDocument raises a simplified account to standard, or corrects a standard one. A confirmed
-// account is corrected in person only. A SNILS of another account is refused without saying whose.
+// account is corrected in person only. A SNILS of another account is refused without saying whose, or whether it is
+// proven there: whoever it belongs to comes with the document, and what was only typed gives way (package desk).
 // Faults: Invalid with every wrong field; Refused ("fault.account.confirmed", freeze,
 // "fault.snils.taken"); Limited; Conflict.
 func (s *Service) EnterDocument(ctx context.Context, act effect.Act, c Caller, in DocumentInput) (Account, error) {
@@ -58,21 +60,32 @@ func (s *Service) EnterDocument(ctx context.Context, act effect.Act, c Caller, i
 	return after, nil
 }
 
-func (s *Service) withDocument(a Account, in DocumentInput, now time.Time) (Account, error) {
-	var bad []fault.Field
+// ParseIdentity reads what a document says of a person besides his names, and returns every wrong field at once.
+func ParseIdentity(in DocumentInput, now time.Time, p policy.Policy) (birth Date, citizenship, snils string, bad []fault.Field) {
 	check := func(name, wrong string) {
 		if wrong != "" {
 			bad = append(bad, fault.Field{Name: name, Key: wrong})
 		}
 	}
-	var wrong, number string
-	a.BirthDate, wrong = parseBirth(in.BirthDate, now, s.Policy)
+	var wrong string
+	birth, wrong = parseBirth(in.BirthDate, now, p)
 	check("birth_date", wrong)
-	a.Citizenship, wrong = ParseCitizenship(in.Citizenship)
+	citizenship, wrong = ParseCitizenship(in.Citizenship)
 	check("citizenship", wrong)
-	a.SNILS, wrong = ParseSNILS(in.SNILS)
+	snils, wrong = ParseSNILS(in.SNILS)
 	check("snils", wrong)
-	number, wrong = ParseDocument(in.Kind, in.Number)
+	return birth, citizenship, snils, bad
+}
+
+func (s *Service) withDocument(a Account, in DocumentInput, now time.Time) (Account, error) {
+	var bad []fault.Field
+	a.BirthDate, a.Citizenship, a.SNILS, bad = ParseIdentity(in, now, s.Policy)
+	check := func(name, wrong string) {
+		if wrong != "" {
+			bad = append(bad, fault.Field{Name: name, Key: wrong})
+		}
+	}
+	number, wrong := ParseDocument(in.Kind, in.Number)
 	if wrong == "fault.document.kind" { // both are told at once: whoever chose nothing has often typed nothing either
 		check("kind", wrong)
 		_, wrong = foldDocument(in.Number)

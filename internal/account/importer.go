@@ -129,7 +129,8 @@ func (im *Importer) Full() bool { return im.line-im.run.LastLine >= ImportBatch 
 const flushTries = 3
 
 // Flush writes the waiting lines and the checkpoint in one transaction. Lines whose values another
-// account has are refused and returned; nothing is half imported. After an error the import can be
+// account has are refused and returned; nothing is half imported. A SNILS that somebody else only typed gives way, and
+// he is told. After an error the import can be
 // started again from the file's beginning.
 func (im *Importer) Flush(ctx context.Context) ([]ImportFault, error) { return im.flush(ctx, false) }
 
@@ -161,16 +162,21 @@ func (im *Importer) flushOnce(ctx context.Context, last bool) ([]ImportFault, er
 	var (
 		faults  []ImportFault
 		good    []Account
+		gaveWay []GaveWay
 		effects []effect.Effect
 		refused = im.refused
 	)
 	for i, l := range im.batch {
-		for _, field := range taken[i] {
+		for _, field := range taken[i].Fields {
 			faults = append(faults, ImportFault{Line: l.number, Field: fault.Field{Name: field, Key: "fault.import.taken"}})
 		}
-		if len(taken[i]) > 0 {
+		if len(taken[i].Fields) > 0 {
 			refused++
 			continue
+		}
+		if typed := taken[i].Typed; typed != "" {
+			gaveWay = append(gaveWay, GaveWay{Account: typed, SNILS: l.account.SNILS})
+			effects = append(effects, LostSNILS(typed, l.account.ID, now)...)
 		}
 		good = append(good, l.account)
 		effects = append(effects, record("account.imported", "account:"+l.account.ID, nil, l.account.ID))
@@ -180,7 +186,7 @@ func (im *Importer) flushOnce(ctx context.Context, last bool) ([]ImportFault, er
 	after.Accepted += len(good)
 	after.Rejected += refused
 	after.UpdatedAt = now
-	c := Change{ImportAfter: &after, Imported: good}
+	c := Change{ImportAfter: &after, Imported: good, GaveWay: gaveWay}
 	if im.exists {
 		before := im.run
 		c.ImportBefore = &before

@@ -28,6 +28,25 @@ type Change struct {
 	ImportBefore    *ImportRun    // nil: ImportAfter is a new one
 	ImportAfter     *ImportRun
 	Imported        []Account // new accounts of one batch
+	GaveWay         []GaveWay // accounts that lose to them a SNILS which was only typed
+}
+
+// GaveWay is an account that is not confirmed, with the SNILS that it loses to whoever proved it: the account is
+// simplified again. What was only typed gives way to what was proven.
+type GaveWay struct{ Account, SNILS string }
+
+// LostSNILS is what the owner of such an account is told, and reads in his history. key tells one such loss from another.
+func LostSNILS(account, key string, now time.Time) []effect.Effect {
+	return []effect.Effect{
+		record("account.snils_lost", "account:"+account, nil, account),
+		effect.Send{Kind: "account.snils_lost", To: account, Via: effect.All(), Key: key + ":snils_lost", Args: at(now)},
+	}
+}
+
+// Taken is what of a new account another one has already.
+type Taken struct {
+	Fields []string // that cannot be had
+	Typed  string   // the account, not confirmed, that has the SNILS; empty: none
 }
 
 // Store is what this package needs of the database.
@@ -43,7 +62,7 @@ type Store interface {
 	// ImportRun reads the checkpoint of a file; fault NotFound.
 	ImportRun(ctx context.Context, fileHash string) (ImportRun, error)
 	// Taken names, for each account by its index, the fields ("snils", "phone", "email") that another open account has.
-	Taken(ctx context.Context, accounts []Account) (map[int][]string, error)
+	Taken(ctx context.Context, accounts []Account) (map[int]Taken, error)
 	// CommitAccount applies the change and the effects in one transaction.
 	CommitAccount(ctx context.Context, act effect.Act, now time.Time, c Change, effects []effect.Effect) error
 }

@@ -10,6 +10,7 @@ import (
 	"doverie/internal/desk"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
+	"doverie/internal/i18n"
 	"doverie/internal/ui"
 )
 
@@ -92,7 +93,12 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 			list.Options = append(list.Options, ui.Option{Value: g.Link.ID, Label: ui.Plain(g.Contact.ShortName()), Hint: ui.K("operator.link." + string(g.Link.State))})
 		}
 		form.Fields = []ui.DeskField{radios(list, errs)}
-	case desk.Confirm, desk.Thaw, desk.Unlock, desk.Recover:
+	case desk.Confirm:
+		if v.Account.Level == account.Simplified {
+			page.Blocks = append(page.Blocks, ui.DeskBlock{Notice: ui.Notice{Tone: ui.Info, Text: ui.K("operator.confirm.fill")}})
+			form.Fields = identityFields(r, typed, errs)
+		}
+	case desk.Thaw, desk.Unlock, desk.Recover:
 	}
 	form.Fields = append(form.Fields, seen(errs))
 	if kind == desk.Recover || kind == desk.EndLink {
@@ -100,6 +106,27 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 	}
 	page.Blocks = append(page.Blocks, ui.DeskBlock{Form: form})
 	return c.page(w, r, who, Home, page, own)
+}
+
+// identityFields ask for what the document says of a person who has not typed it herself.
+func identityFields(r *http.Request, typed url.Values, errs ui.Errors) []ui.DeskField {
+	const dateMax, snilsMax = 10, 20
+	countries := ui.Select{Name: "citizenship", Label: ui.K("account.document.citizenship"), Chosen: typed.Get("citizenship")}
+	countries.Options = append(countries.Options, ui.Option{Label: ui.K("account.document.choose")})
+	for _, c := range i18n.Countries(httpx.Lang(r), "RUS", account.Country) {
+		countries.Options = append(countries.Options, ui.Option{Value: c.Code, Label: ui.Plain(c.Name)})
+	}
+	return []ui.DeskField{
+		text(ui.TextField{
+			Name: "birth_date", Label: ui.K("account.document.birth"), Hint: ui.K("account.document.birth.hint"), Value: typed.Get("birth_date"),
+			Autocomplete: "off", MaxLength: dateMax, Short: true,
+		}, errs),
+		choice(countries, errs),
+		text(ui.TextField{
+			Name: "snils", Label: ui.K("account.document.snils"), Hint: ui.K("account.document.snils.hint"), Value: typed.Get("snils"),
+			Autocomplete: "off", InputMode: "numeric", MaxLength: snilsMax, Short: true,
+		}, errs),
+	}
 }
 
 // seen is the statement under every act: a person is here, and the document is his.
@@ -158,6 +185,7 @@ func (c *Console) act(w http.ResponseWriter, r *http.Request, who desk.Operator)
 	}
 	done, err := c.Desk.Act(r.Context(), c.Kit.Act(r), who, v.Case.ID, desk.Wish{
 		Kind: kind, Link: form.Get("link"), Family: form.Get("family"), Given: form.Get("given"), Patronymic: form.Get("patronymic"), Code: form.Get("code"),
+		Birth: strings.TrimSpace(form.Get("birth_date")), Citizenship: form.Get("citizenship"), SNILS: form.Get("snils"),
 	})
 	if err == nil {
 		return httpx.Redirect(w, r, actPath(done.ID))
@@ -240,13 +268,16 @@ func (c *Console) proposalPage(w http.ResponseWriter, r *http.Request, who desk.
 		}
 		status = append(status, facts("operator.fact.second", ui.K("operator.first", "Name", second.Name, "Office", second.OfficeName, "At", p.Act.DecidedAt)))
 	}
-	if p.Act.Why != "" {
+	if p.Act.Why != "" && p.Act.State != desk.Approved {
 		status = append(status, facts("operator.fact.why", ui.K("operator.why."+p.Act.Why)))
 	}
 	status = append(status, wished(p)...)
 	page := ui.Desk{
 		Heading: ui.K("operator.act." + string(p.Act.Kind)), Lead: ui.K("operator.act.for", "Name", p.Account.FullName()), Errors: errs,
 		Back: ui.NavLink{Text: ui.K("operator.nav.queue"), Href: "/operator/acts"}, Blocks: []ui.DeskBlock{{Facts: status}},
+	}
+	if p.Act.State == desk.Approved && p.Act.Why != "" {
+		page.Blocks = append(page.Blocks, ui.DeskBlock{Notice: ui.Notice{Tone: ui.Info, Text: ui.K("operator.also." + p.Act.Why)}})
 	}
 	if mine {
 		page.Back = ui.NavLink{Text: ui.Plain(p.Account.FullName()), Href: casePath(p.Case.ID)}

@@ -210,7 +210,7 @@ func (c *Console) person(v desk.View) []ui.DeskBlock {
 		phone = ui.Plain(account.MaskPhone(a.Phone))
 	}
 	list := ui.Facts{
-		facts("operator.fact.born", born), facts("operator.fact.snils", snils),
+		facts("operator.fact.born", born), {Label: ui.K("operator.fact.snils"), Value: snils, Note: snilsNote(a)},
 		{Label: ui.K("operator.fact.phone"), Value: phone, Note: phoneNote(a, c.Policy.PhoneFresh > 0 && a.PhoneCurrent(v.Now, c.Policy))},
 		facts("operator.fact.level", ui.K("operator.level."+string(a.Level))),
 		{
@@ -247,6 +247,14 @@ func (c *Console) person(v desk.View) []ui.DeskBlock {
 		contacts.Text = ui.K("operator.contacts.none")
 	}
 	return []ui.DeskBlock{{Facts: list}, contacts}
+}
+
+// snilsNote warns that whoever looks by a SNILS may have come to the wrong account: anybody can type anybody's.
+func snilsNote(a account.Account) ui.Text {
+	if a.SNILS == "" || a.Level == account.Confirmed {
+		return ui.Text{}
+	}
+	return ui.K("operator.snils.typed")
 }
 
 func phoneNote(a account.Account, current bool) ui.Text {
@@ -299,7 +307,7 @@ var icons = map[desk.Kind]string{
 func possible(kind desk.Kind, v desk.View) bool {
 	switch kind {
 	case desk.Confirm:
-		return v.Account.Level == account.Standard && v.Account.State == account.Open
+		return v.Account.Level != account.Confirmed && v.Account.State == account.Open
 	case desk.Thaw:
 		return v.Account.State == account.Frozen
 	case desk.Unlock:

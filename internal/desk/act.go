@@ -63,7 +63,7 @@ type Act struct {
 	Paper             []byte // sealed temporary password, until it is printed
 	PaperUntil        time.Time
 	PrintedAt         time.Time
-	Why               string // why it was refused
+	Why               string // why it was refused; or what else an act did when it was done
 	ProposedAt        time.Time
 	ExpiresAt         time.Time
 	DecidedAt         time.Time
@@ -81,6 +81,7 @@ type (
 		Kind                                      Kind
 		Two                                       bool
 		Payload, Facts, Paper                     []byte
+		Also                                      string // what else it does, to be shown when it is done
 	}
 	// Agreed is the second operator's yes; Facts is what he saw.
 	Agreed struct {
@@ -183,7 +184,7 @@ func begin(now time.Time, p policy.Policy, e Begun) (Act, []effect.Effect, error
 	if e.Kind == EndLink { // whatever was read: a link is never ended by one
 		return Act{}, nil, fault.New(fault.Refused, "fault.desk.needs_two", nil)
 	}
-	n.State, n.DecidedAt, n.Payload = Approved, now, nil
+	n.State, n.DecidedAt, n.Payload, n.Why = Approved, now, nil, e.Also
 	n, more := n.withPaper(now, p, e.Paper)
 	return n, append([]effect.Effect{n.record("desk.done", nil)}, more...), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
 	"doverie/internal/recovery"
@@ -62,7 +63,14 @@ type Details struct {
 	Loser                     string // account that owned it until now, or empty
 	Family, Given, Patronymic string // new names
 	Hash                      string // of the temporary password
+	// Confirm of somebody whose data nobody has typed yet.
+	Birth, Citizenship, SNILS string
+	Document, Last4           string
+	Holder                    string // account, not confirmed, where somebody typed that SNILS, or empty
 }
+
+// AlsoTookSNILS is Act.Why of a confirmation to which a SNILS gave way that somebody else had only typed.
+const AlsoTookSNILS = "took_snils"
 
 // Deeds decides what acts do to accounts, by the machines of trust and recovery. It holds no state.
 type Deeds struct {
@@ -73,7 +81,7 @@ type Deeds struct {
 
 // Of decides what the act does to its account.
 func (d Deeds) Of(c trust.Circle, a Act, in Details) (trust.Outcome, error) {
-	account := c.Principal.Account
+	person := c.Principal.Account
 	if c.Principal.Closed() {
 		return trust.Outcome{}, fault.New(fault.NotFound, "fault.not_found", nil)
 	}
@@ -82,16 +90,12 @@ func (d Deeds) Of(c trust.Circle, a Act, in Details) (trust.Outcome, error) {
 		if c.Principal.Confirmed {
 			return trust.Outcome{}, fault.New(fault.Conflict, "fault.account.already_confirmed", nil)
 		}
-		return trust.Outcome{Effects: []effect.Effect{
-			effect.Record{Kind: "account.confirmed", Object: "account:" + account, Subjects: []string{account}},
-			effect.ConfirmPerson{Account: account},
-			effect.Send{Kind: "account.confirmed", To: account, Via: effect.All(), Key: a.ID + ":confirmed", Args: map[string]string{"at": rfc(c.Now)}},
-		}}, nil
+		return trust.Outcome{Effects: confirming(c, a, in)}, nil
 	case Name:
 		return trust.Outcome{Effects: []effect.Effect{
-			effect.Record{Kind: "account.name_corrected", Object: "account:" + account, Subjects: []string{account}},
-			effect.CorrectName{Account: account, Family: in.Family, Given: in.Given, Patronymic: in.Patronymic},
-			effect.Send{Kind: "account.name_corrected", To: account, Via: effect.All(), Key: a.ID + ":name", Args: map[string]string{"at": rfc(c.Now)}},
+			effect.Record{Kind: "account.name_corrected", Object: "account:" + person, Subjects: []string{person}},
+			effect.CorrectName{Account: person, Family: in.Family, Given: in.Given, Patronymic: in.Patronymic},
+			effect.Send{Kind: "account.name_corrected", To: person, Via: effect.All(), Key: a.ID + ":name", Args: map[string]string{"at": rfc(c.Now)}},
 		}}, nil
 	case Phone:
 		return d.Protect.PhoneChangedInPerson(c, a.ID, trust.PhoneChange{Phone: in.Phone, Loser: in.Loser})
@@ -105,6 +109,22 @@ func (d Deeds) Of(c trust.Circle, a Act, in Details) (trust.Outcome, error) {
 		return d.Recoveries.RecoveredInPerson(c, a.ID, in.Hash)
 	}
 	return trust.Outcome{}, fault.New(fault.Invalid, "fault.desk.kind", nil)
+}
+
+// confirming confirms the account. A SNILS that somebody else only typed leaves his account first: what was typed gives
+// way to what was proven, and he is told.
+func confirming(c trust.Circle, a Act, in Details) (out []effect.Effect) {
+	person := c.Principal.Account
+	if in.Holder != "" {
+		out = append(out, effect.LoseSNILS{Account: in.Holder, SNILS: in.SNILS})
+		out = append(out, account.LostSNILS(in.Holder, a.ID, c.Now)...)
+	}
+	return append(
+		out,
+		effect.Record{Kind: "account.confirmed", Object: "account:" + person, Subjects: []string{person}},
+		effect.ConfirmPerson{Account: person, Birth: in.Birth, Citizenship: in.Citizenship, SNILS: in.SNILS, Document: in.Document, Last4: in.Last4},
+		effect.Send{Kind: "account.confirmed", To: person, Via: effect.All(), Key: a.ID + ":confirmed", Args: map[string]string{"at": rfc(c.Now)}},
+	)
 }
 
 func rfc(t time.Time) string { return t.UTC().Format(time.RFC3339) }

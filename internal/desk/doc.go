@@ -44,6 +44,8 @@
 //   - Do both halves: the second is not the first in the machine, in the guard of the statement, and in a constraint
 //     of the table (T33). Two browsers of one operator are one operator.
 //   - Change what the second agrees to: the facts of the proposal are hashed; when they are others now, it is proposed anew.
+//   - Type a stranger's SNILS first, so that she can never be confirmed: what was only typed gives way to the document at
+//     the desk, in the same commit; a confirmed holder is never touched (T21).
 //   - Take a contact over to approve as him: needs two as well.
 //   - Keep the paper: printed once, by the one who proposed, wiped after that; 24 h, and to be changed at the first sign-in (T31).
 //   - Talk the desk into it by phone: no act without a case, no case without a document; no code of anybody is ever shown.

@@ -72,6 +72,7 @@ type Wish struct {
 	Link                      string // EndLink
 	Family, Given, Patronymic string // Name
 	Code                      string // Phone: what the person typed
+	Birth, Citizenship, SNILS string // Confirm, of a person whose data are not on record
 }
 
 // Act does what needs one operator, and proposes what needs two. The attempt at a code is counted before it is compared.
@@ -103,6 +104,9 @@ func (s *Service) Act(ctx context.Context, act effect.Act, who Operator, caseID 
 		begun := Begun{
 			ID: id, Case: seen.Case.ID, Account: seen.Case.Account, Kind: w.Kind, Operator: who.ID, Office: who.Office, Link: w.Link,
 			Two: Needs(w.Kind, seen.Circle), Facts: FactsOf(seen.Circle), Payload: s.Keys.Seal(sealPayload, []byte(id), payload),
+		}
+		if in.Holder != "" {
+			begun.Also = AlsoTookSNILS
 		}
 		if !begun.Two && password != "" {
 			begun.Paper = s.Keys.Seal(sealPaper, []byte(id), []byte(password))
@@ -149,7 +153,8 @@ func (s *Service) prepare(ctx context.Context, c Case, w Wish) (in Details, burn
 		case err != nil:
 			return in, nil, err
 		case a.Level == account.Simplified:
-			return in, nil, fault.New(fault.Refused, "fault.account.incomplete", nil)
+			in, err = s.identity(ctx, c, w)
+			return in, nil, err
 		case a.Document.Kind != "" && (a.Document.Kind != c.Document || a.Document.Last4 != c.Last4):
 			return in, nil, fault.New(fault.Refused, "fault.desk.document_differs", nil)
 		}
@@ -189,6 +194,28 @@ func (s *Service) prepare(ctx context.Context, c Case, w Wish) (in Details, burn
 		return in, nil, fault.New(fault.NotFound, "fault.not_found", nil)
 	}
 	return in, burn, nil
+}
+
+// identity reads the data of the document at the desk, and looks who else has that SNILS. A person whose number
+// somebody else has typed cannot type it herself: she is confirmed with it here (T21). Faults: Invalid with every wrong
+// field, the SNILS of a confirmed account among them.
+func (s *Service) identity(ctx context.Context, c Case, w Wish) (in Details, err error) {
+	birth, citizenship, snils, bad := account.ParseIdentity(account.DocumentInput{BirthDate: w.Birth, Citizenship: w.Citizenship, SNILS: w.SNILS}, s.Now(), s.Policy)
+	if len(bad) > 0 {
+		return in, fault.BadFields(bad...)
+	}
+	in = Details{Birth: birth.String(), Citizenship: citizenship, SNILS: snils, Document: string(c.Document), Last4: c.Last4}
+	holder, err := s.Accounts.FindAccount(ctx, account.Identifier{Kind: account.BySNILS, Value: snils})
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && holder.ID == c.Account:
+		return in, nil
+	case err != nil:
+		return in, err
+	case holder.Level == account.Confirmed:
+		return in, fault.BadFields(fault.Field{Name: "snils", Key: "fault.desk.snils_confirmed"})
+	}
+	in.Holder = holder.ID
+	return in, nil
 }
 
 func (s *Service) loser(ctx context.Context, phone, owner string) (string, error) {

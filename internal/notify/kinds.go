@@ -29,6 +29,7 @@ const (
 	AccountReassigned Kind = "account.phone_reassigned" // to the e-mail: the number is somebody else's, an operator says
 	AccountSIMChanged Kind = "account.sim_changed"      // to the e-mail: the phone itself may be in a thief's hands
 	AccountConfirmed  Kind = "account.confirmed"
+	AccountSNILSLost  Kind = "account.snils_lost" // somebody else proved in person the SNILS that was only typed here
 	AccountFrozen     Kind = "account.frozen"
 	AccountThawed     Kind = "account.thawed"
 	AccountClosed     Kind = "account.closed"
@@ -196,6 +197,7 @@ var registry = map[Kind]Spec{
 	AccountReassigned: {Channels: only(effect.Email, effect.Push), stop: mayStop, question: "number"},
 	AccountSIMChanged: {Channels: only(effect.Email, effect.Push), stop: mayStop, button: "safety"},
 	AccountConfirmed:  own(neverStops),
+	AccountSNILSLost:  own(neverStops),
 	AccountFrozen:     own(neverStops),
 	AccountThawed:     own(mayStop),
 	PasswordChanged:   own(mayStop),

@@ -110,32 +110,51 @@ func identified(kind account.IdentifierKind) string {
 	return `WHERE a.id IS NULL AND a.id = $1` // a kind there is not names nobody
 }
 
-// Taken names, for each account by its index, the fields that another account has already.
-func (s *Store) Taken(ctx context.Context, accounts []account.Account) (map[int][]string, error) {
-	taken := map[int][]string{}
+// Taken names, for each account by its index, the fields that another account has already. A SNILS that is only typed
+// there, by whoever is not confirmed, is not taken: it will give way.
+func (s *Store) Taken(ctx context.Context, accounts []account.Account) (map[int]account.Taken, error) {
+	taken := map[int]account.Taken{}
 	err := s.Read(ctx, func(ctx context.Context, q Querier) error {
 		clear(taken)
 		for i, a := range accounts {
-			for _, check := range []struct{ field, value, query string }{
-				{"snils", a.SNILS, `SELECT COUNT(id) FROM accounts WHERE snils = $1`},
-				{"phone", a.Phone, `SELECT COUNT(id) FROM accounts WHERE phone = $1 AND phone_current`},
-				{"email", account.EmailKey(a.Email), `SELECT COUNT(id) FROM accounts WHERE email_key = $1 AND email_verified_at IS NOT NULL`},
-			} {
-				if check.value == "" {
-					continue
-				}
-				var n int
-				if err := q.QueryRow(ctx, check.query, check.value).Scan(&n); err != nil {
-					return err
-				}
-				if n > 0 {
-					taken[i] = append(taken[i], check.field)
-				}
+			t, err := takenOf(ctx, q, a)
+			if err != nil {
+				return err
 			}
+			taken[i] = t
 		}
 		return nil
 	})
 	return taken, err
+}
+
+func takenOf(ctx context.Context, q Querier, a account.Account) (t account.Taken, err error) {
+	var holder, level string
+	switch err := q.QueryRow(ctx, `SELECT id, level FROM accounts WHERE snils = $1`, a.SNILS).Scan(&holder, &level); {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return t, err
+	case account.Level(level) == account.Confirmed:
+		t.Fields = append(t.Fields, "snils")
+	default:
+		t.Typed = holder
+	}
+	for _, check := range []struct{ field, value, query string }{
+		{"phone", a.Phone, `SELECT COUNT(id) FROM accounts WHERE phone = $1 AND phone_current`},
+		{"email", account.EmailKey(a.Email), `SELECT COUNT(id) FROM accounts WHERE email_key = $1 AND email_verified_at IS NOT NULL`},
+	} {
+		if check.value == "" {
+			continue
+		}
+		var n int
+		if err := q.QueryRow(ctx, check.query, check.value).Scan(&n); err != nil {
+			return t, err
+		}
+		if n > 0 {
+			t.Fields = append(t.Fields, check.field)
+		}
+	}
+	return t, nil
 }
 
 // Take counts one act against a limit and says how long to wait; zero: go on.
@@ -209,6 +228,11 @@ func writeAccounts(ctx context.Context, tx *Tx, now time.Time, c account.Change)
 			}
 		}
 	}
+	for _, g := range c.GaveWay { // before the insert: one SNILS has one owner at a time
+		if err := loseSNILS(ctx, tx, now, g); err != nil {
+			return err
+		}
+	}
 	for _, a := range c.Imported {
 		if err := insertAccount(ctx, tx, a); err != nil {
 			return err
@@ -220,6 +244,12 @@ func writeAccounts(ctx context.Context, tx *Tx, now time.Time, c account.Change)
 func losePhone(ctx context.Context, tx *Tx, now time.Time, a account.Account) error {
 	return judgedBy(ctx, tx, now, a.ID, `UPDATE accounts SET phone_current = FALSE, phone_lost_at = $1, version = version + 1
 		WHERE id = $2 AND version = $3 AND phone = $4 AND phone_current`, Micros(now), a.ID, a.Version, a.Phone)
+}
+
+// loseSNILS takes the SNILS away from an account where it was only typed. A confirmed holder is never touched.
+func loseSNILS(ctx context.Context, tx *Tx, now time.Time, g account.GaveWay) error {
+	return judgedBy(ctx, tx, now, g.Account, `UPDATE accounts SET snils = NULL, level = 'simplified', version = version + 1
+		WHERE id = $1 AND snils = $2 AND level <> 'confirmed'`, g.Account, g.SNILS)
 }
 
 func (t *Tx) phoneHash(phone string) []byte {

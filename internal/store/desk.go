@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"doverie/internal/account"
 	"doverie/internal/desk"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
@@ -145,7 +146,7 @@ func (d *Desk) DecideAtDesk(ctx context.Context, act effect.Act, asked desk.Aske
 		}
 		return d.write(ctx, tx, act, out.Outcome)
 	})
-	if err != nil && IsUnique(err) {
+	if err != nil && IsUnique(err) && !fault.Is(err, fault.Conflict) { // a Conflict says already what was taken
 		return fault.New(fault.Conflict, "fault.desk.already_proposed", nil).Because(err)
 	}
 	return err
@@ -215,12 +216,25 @@ func (d *Desk) OpenCases(ctx context.Context, operator string, now time.Time) (a
 	return all, err
 }
 
+// confirmAnew confirms a simplified account with the data of the document that was seen.
+func confirmAnew(ctx context.Context, tx *Tx, now time.Time, e effect.ConfirmPerson) error {
+	return uniqueIsConflict(judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET level = 'confirmed', confirmed_at = $1, birth_date = $2,
+			citizenship = $3, snils = $4, document_kind = $5, document_last4 = $6, document_hash = NULL, version = version + 1
+		WHERE id = $7 AND state = 'open' AND level = 'simplified'`,
+		Micros(now), e.Birth, e.Citizenship, e.SNILS, e.Document, clean(e.Last4), e.Account))
+}
+
 // applyDeskEffect does what only a service desk does to an account.
 func applyDeskEffect(ctx context.Context, tx *Tx, now time.Time, e effect.Effect) error {
 	switch e := e.(type) {
 	case effect.ConfirmPerson:
+		if e.SNILS != "" {
+			return confirmAnew(ctx, tx, now, e)
+		}
 		return judgedBy(ctx, tx, now, e.Account, `UPDATE accounts SET level = 'confirmed', confirmed_at = $1, version = version + 1
 			WHERE id = $2 AND state = 'open' AND level = 'standard'`, Micros(now), e.Account)
+	case effect.LoseSNILS:
+		return loseSNILS(ctx, tx, now, account.GaveWay{Account: e.Account, SNILS: e.SNILS})
 	case effect.CorrectName:
 		return tx.ExecOne(ctx, `UPDATE accounts SET family = $1, given = $2, patronymic = $3, name_hash = $4, version = version + 1
 			WHERE id = $5 AND state <> 'closed'`, clean(e.Family), clean(e.Given), clean(e.Patronymic), tx.nameHash(e.Given), e.Account)

@@ -8,6 +8,7 @@ import (
 	"doverie/internal/account"
 	"doverie/internal/effect"
 	"doverie/internal/httpx"
+	"doverie/internal/i18n"
 	"doverie/internal/policy"
 	"doverie/internal/trust"
 	"doverie/internal/ui"
@@ -172,7 +173,7 @@ func (p *Account) facts(r *http.Request, a account.Account) ui.Facts {
 	}
 	facts = append(facts,
 		ui.Fact{Icon: "user", Label: ui.K("account.fact.birth"), Value: ui.Plain(voice.Civil(a.BirthDate.Year, a.BirthDate.Month, a.BirthDate.Day))},
-		ui.Fact{Icon: "globe", Label: ui.K("account.fact.citizenship"), Value: ui.Plain(countryName(voice.Lang(), a.Citizenship))},
+		ui.Fact{Icon: "globe", Label: ui.K("account.fact.citizenship"), Value: ui.Plain(i18n.CountryName(voice.Lang(), a.Citizenship))},
 		snils)
 	if a.Document.Kind != "" {
 		facts = append(facts, ui.Fact{

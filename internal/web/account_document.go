@@ -1,18 +1,13 @@
 package web
 
 import (
-	"cmp"
 	"net/http"
-	"slices"
 	"strings"
-
-	"golang.org/x/text/collate"
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 
 	"doverie/internal/account"
 	"doverie/internal/fault"
 	"doverie/internal/httpx"
+	"doverie/internal/i18n"
 	"doverie/internal/ui"
 )
 
@@ -79,38 +74,9 @@ func (p *Account) documentPage(r *http.Request, in account.DocumentInput, errs u
 
 // countries lists every country in the reader's language, Russia first, after the wish to choose.
 func countries(lang string) []ui.Option {
-	type country struct{ code, name string }
-	var all []country
-	for first := 'A'; first <= 'Z'; first++ {
-		for second := 'A'; second <= 'Z'; second++ {
-			region, err := language.ParseRegion(string([]rune{first, second}))
-			if err != nil || !region.IsCountry() {
-				continue
-			}
-			code := region.ISO3()
-			if code == "RUS" || code == "ZZZ" || slices.ContainsFunc(all, func(c country) bool { return c.code == code }) {
-				continue
-			}
-			if _, wrong := account.ParseCitizenship(code); wrong != "" {
-				continue
-			}
-			all = append(all, country{code, countryName(lang, code)})
-		}
-	}
-	order := collate.New(language.Make(lang))
-	slices.SortFunc(all, func(a, b country) int { return order.CompareString(a.name, b.name) })
-	out := []ui.Option{{Label: ui.K("account.document.choose")}, {Value: "RUS", Label: ui.Plain(countryName(lang, "RUS"))}}
-	for _, c := range all {
-		out = append(out, ui.Option{Value: c.code, Label: ui.Plain(c.name)})
+	out := []ui.Option{{Label: ui.K("account.document.choose")}}
+	for _, c := range i18n.Countries(lang, "RUS", account.Country) {
+		out = append(out, ui.Option{Value: c.Code, Label: ui.Plain(c.Name)})
 	}
 	return out
-}
-
-// countryName is the country of an ISO 3166 alpha-3 code in the reader's language.
-func countryName(lang, alpha3 string) string {
-	region, err := language.ParseRegion(alpha3)
-	if err != nil {
-		return alpha3
-	}
-	return cmp.Or(display.Regions(language.Make(lang)).Name(region), alpha3)
 }
