@@ -24,13 +24,51 @@ const OperatorPassword = "сорок ведер солёной воды"
 var hiring = effect.Act{Actor: effect.System, Device: "test"}
 
 // Hire adds an operator in an office, which is opened when it is not there, and gives him password and code generator.
+// He has been there long enough to take part in acts of two.
 func (w *World) Hire(login string, role desk.Role, office string) Employee {
 	w.T.Helper()
-	ctx := context.Background()
-	_, code, err := w.Staff.InviteFirst(ctx, hiring, desk.NewOperator{Login: login, Name: "Оператор " + login, Role: role}, office, "Новосибирск")
+	e := w.HireNow(login, role, office)
+	w.Settled(login)
+	var err error
+	if e.Operator, err = w.Store.Operator(context.Background(), e.ID); err != nil {
+		w.T.Fatal(err)
+	}
+	return e
+}
+
+// Settled makes the operator one who was given his access long enough ago.
+func (w *World) Settled(login string) {
+	w.T.Helper()
+	w.DB.Exec(w.T, `UPDATE operators SET enrolled_at = $1 WHERE login = $2`, w.Clock.Now().Add(-w.Policy.OperatorSettling).UnixMicro(), login)
+}
+
+// HireNow is Hire of somebody who was given his access this moment.
+func (w *World) HireNow(login string, role desk.Role, office string) Employee {
+	w.T.Helper()
+	_, code, err := w.Staff.InviteFirst(context.Background(), hiring, desk.NewOperator{Login: login, Name: "Оператор " + login, Role: role}, office, "Новосибирск")
 	if err != nil {
 		w.T.Fatal(err)
 	}
+	return w.enrol(code)
+}
+
+var onceShown = regexp.MustCompile(`class="once[^>]*>([A-Z0-9-]+)<`)
+
+// Renewed gives the employee's access anew, by an administrator's page, to whoever takes the code from it.
+func (w *World) Renewed(administrator *Client, e Employee) Employee {
+	w.T.Helper()
+	a := administrator.Post("/operator/staff/" + e.ID + "/renew")
+	code := onceShown.FindStringSubmatch(a.Body)
+	if code == nil {
+		w.T.Fatalf("renew: %d %s", a.Status, Words(a.Body))
+	}
+	return w.enrol(code[1])
+}
+
+// enrol makes password and code generator of whoever holds the one-time code.
+func (w *World) enrol(code string) Employee {
+	w.T.Helper()
+	ctx := context.Background()
 	e, err := w.Staff.Enrolling(ctx, hiring, code)
 	if err != nil {
 		w.T.Fatal(err)

@@ -63,6 +63,10 @@ func (c *Console) actPage(w http.ResponseWriter, r *http.Request, who desk.Opera
 		page.Blocks = append(page.Blocks, ui.DeskBlock{Notice: ui.Notice{Tone: ui.Warning, Title: ui.K("operator.two"), Text: ui.K("operator.two.text", "Queue", c.Policy.OperatorQueue)}})
 		form.Button = ui.K("operator.act.propose")
 	}
+	if desk.Needs(kind, v.Circle) && !who.Settled(v.Now, c.Policy) { // said before anything is typed
+		page.Blocks = append(page.Blocks, ui.DeskBlock{Notice: c.settling(who)})
+		return c.page(w, r, who, Home, page, own)
+	}
 	switch kind {
 	case desk.Name:
 		for _, one := range []struct{ name, now string }{{"family", v.Account.Family}, {"given", v.Account.Given}, {"patronymic", v.Account.Patronymic}} {
@@ -127,6 +131,11 @@ func identityFields(r *http.Request, typed url.Values, errs ui.Errors) []ui.Desk
 			Autocomplete: "off", InputMode: "numeric", MaxLength: snilsMax, Short: true,
 		}, errs),
 	}
+}
+
+// settling says to whoever was given his access lately from when on he takes part in acts of two.
+func (c *Console) settling(who desk.Operator) ui.Notice {
+	return ui.Notice{Tone: ui.Warning, Title: ui.K("operator.settling"), Text: ui.K("operator.settling.text", "From", who.SettlesAt(c.Policy), "Time", c.Policy.OperatorSettling)}
 }
 
 // seen is the statement under every act: a person is here, and the document is his.
@@ -226,6 +235,9 @@ func (c *Console) queue(w http.ResponseWriter, r *http.Request, who desk.Operato
 		return err
 	}
 	page := ui.Desk{Heading: ui.K("operator.nav.queue"), Lead: ui.K("operator.queue.lead", "Queue", c.Policy.OperatorQueue)}
+	if !who.Settled(c.Desk.Now(), c.Policy) {
+		page.News = c.settling(who)
+	}
 	block := ui.DeskBlock{}
 	for _, a := range acts {
 		row := actRow(a)
@@ -286,6 +298,10 @@ func (c *Console) proposalPage(w http.ResponseWriter, r *http.Request, who desk.
 		page.Blocks = append(page.Blocks, ui.DeskBlock{Heading: ui.K("operator.act.will"), Will: c.will(p.Act.Kind)})
 		page.Blocks = append(page.Blocks, c.person(p.View)...)
 	}
+	if p.Act.Two && moving(p, mine) && !who.Settled(p.Now, c.Policy) {
+		page.Blocks = append(page.Blocks, ui.DeskBlock{Notice: c.settling(who)})
+		return c.page(w, r, who, "/operator/acts", page)
+	}
 	page.Blocks = append(page.Blocks, c.moves(p, mine, errs)...)
 	return c.page(w, r, who, "/operator/acts", page)
 }
@@ -312,6 +328,11 @@ func wished(p desk.Proposal) ui.Facts {
 		}
 	}
 	return out
+}
+
+// moving tells whether the act still waits for something that this operator would do.
+func moving(p desk.Proposal, mine bool) bool {
+	return p.Act.State == desk.Proposed || p.Act.State == desk.Approved && mine && len(p.Act.Paper) > 0
 }
 
 // moves are what this operator can do with the act now.

@@ -32,6 +32,9 @@ func (c *Console) homePage(w http.ResponseWriter, r *http.Request, who desk.Oper
 			cards = append(cards, ui.SectionCard{Icon: sectionIcons[link.Href], Title: link.Text, Text: ui.K("operator.card." + path.Base(link.Href)), Href: link.Href})
 		}
 		page.Blocks = []ui.DeskBlock{{Cards: cards}}
+		if err := c.accessGiven(r, who, &page); err != nil {
+			return err
+		}
 		return c.page(w, r, who, Home, page)
 	}
 	waiting, err := c.Desk.Queue(r.Context(), who)
@@ -67,7 +70,42 @@ func (c *Console) homePage(w http.ResponseWriter, r *http.Request, who desk.Oper
 		}
 		page.Blocks = append(page.Blocks, block)
 	}
+	if err := c.accessGiven(r, who, &page); err != nil {
+		return err
+	}
 	return c.page(w, r, who, Home, page)
+}
+
+// accessGiven shows to senior operators and auditors who was given access lately, and by whom: they would notice an
+// operator whom nobody knows.
+func (c *Console) accessGiven(r *http.Request, who desk.Operator, page *ui.Desk) error {
+	if !who.Is(desk.Senior, desk.Auditor) {
+		return nil
+	}
+	given, err := c.Records.AccessGiven(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	block := ui.DeskBlock{Heading: ui.K("operator.access"), Text: ui.K("operator.access.text")}
+	for _, a := range given {
+		key := "operator.access.given"
+		if a.Anew {
+			key = "operator.access.anew"
+		}
+		by := ui.K("operator.access.command")
+		if a.By != "" {
+			by = ui.Plain(a.By)
+		}
+		block.Rows = append(block.Rows, ui.Row{
+			Icon: "user", Title: ui.K("operator.access.who", "Name", a.Operator.Name, "Login", a.Operator.Login, "Office", a.Operator.OfficeName),
+			Note: ui.K(key, "By", by, "At", a.At), Badge: ui.Badge{Text: ui.K("operator.role." + string(a.Operator.Role))},
+		})
+	}
+	if len(given) == 0 {
+		block.Text = ui.K("operator.access.none")
+	}
+	page.Blocks = append(page.Blocks, block)
+	return nil
 }
 
 func others(acts []desk.Act, who desk.Operator) int {

@@ -31,8 +31,15 @@ func (e Employee) key() []byte {
 	return sum[:20]
 }
 
-// Employ makes the employees and their office, once.
+// Employ makes the employees and their office, once. They have been there for as long as it takes to settle: in a
+// demonstration two operators agree at once.
 func Employ(ctx context.Context, staff *desk.Staff) error {
+	earlier := *staff
+	earlier.Now = func() time.Time { return staff.Now().Add(-staff.Policy.OperatorSettling) }
+	return employ(ctx, &earlier)
+}
+
+func employ(ctx context.Context, staff *desk.Staff) error {
 	act := effect.Act{Actor: effect.System, Device: "doverie demo"}
 	for _, e := range Employees() {
 		if _, err := staff.Store.OperatorByLogin(ctx, e.Login); !fault.Is(err, fault.NotFound) {

@@ -150,7 +150,7 @@ func (s *Staff) invite(ctx context.Context, act effect.Act, in NewOperator) (Ope
 	if len(bad) > 0 {
 		return Operator{}, "", fault.BadFields(bad...)
 	}
-	o := Operator{ID: account.NewID(), Login: login, Name: name, Office: in.Office, Role: in.Role, State: Invited, CreatedAt: now, Version: 1}
+	o := Operator{ID: account.NewID(), Login: login, Name: name, Office: in.Office, Role: in.Role, State: Invited, CreatedAt: now, EnrolledAt: now, Version: 1}
 	code := s.enrolling(&o, now)
 	err = s.commit(ctx, act, now, StaffChange{NewOperator: &o}, about(o, "operator.added", map[string]string{"login": login, "role": string(in.Role)}))
 	if fault.Is(err, fault.Conflict) {
@@ -190,7 +190,7 @@ func (s *Staff) Renew(ctx context.Context, act effect.Act, who Operator, id stri
 		return Operator{}, "", err
 	}
 	now, after := s.Now(), before
-	after.State, after.PasswordHash, after.TOTP, after.TOTPLastStep = Invited, "", nil, 0
+	after.State, after.PasswordHash, after.TOTP, after.TOTPLastStep, after.EnrolledAt = Invited, "", nil, 0, now
 	code := s.enrolling(&after, now)
 	return after, code, s.commit(ctx, act, now, StaffChange{Before: &before, After: &after, EndSessionsOf: id, EndKeysOf: id},
 		about(after, "operator.renewed", map[string]string{"login": after.Login}))
@@ -288,12 +288,13 @@ func (s *Staff) FirstKey(ctx context.Context, act effect.Act, token string, answ
 	}
 	k := Key{ID: account.NewID(), Operator: e.Operator.ID, Credential: made.Credential, SignCount: made.SignCount, CreatedAt: now}
 	k.Sealed = s.Keys.Seal(sealKey, []byte(k.ID+k.Operator), made.Record)
-	before, after := e.Operator, active(e.Operator)
+	before, after := e.Operator, active(e.Operator, now)
 	return s.open(ctx, act, now, after, ByPasskey, StaffChange{Before: &before, After: &after, NewKey: &k, Answered: burn})
 }
 
-func active(o Operator) Operator {
-	o.State, o.EnrolHash, o.EnrolUntil = Active, nil, time.Time{}
+// active takes the one-time code away. Access begins now: a code that was kept in a drawer settles nobody.
+func active(o Operator, now time.Time) Operator {
+	o.State, o.EnrolHash, o.EnrolUntil, o.EnrolledAt = Active, nil, time.Time{}, now
 	return o
 }
 
@@ -376,7 +377,7 @@ func (s *Staff) FirstPassword(ctx context.Context, act effect.Act, token, passwo
 	if err != nil {
 		return Entered{}, busy(err)
 	}
-	before, after := e.Operator, active(e.Operator)
+	before, after := e.Operator, active(e.Operator, now)
 	after.PasswordHash, after.TOTP, after.TOTPLastStep = hash, s.Keys.Seal(sealTOTP, []byte(after.ID), key), step
 	return s.open(ctx, act, now, after, ByTOTP, StaffChange{Before: &before, After: &after})
 }

@@ -27,7 +27,8 @@
 // # Who needs a second operator (Needs)
 //
 // Ending a link; recovery of an account that is guarded, or whose owner guards others; a change of the phone of
-// somebody who guards others, because that phone could then speak for him. Everything else one operator does alone:
+// somebody who guards others, because that phone could then speak for him. Neither of the two was given his access
+// lately (Operator.Settled). Everything else one operator does alone:
 // nothing of it gives a password to an account that a link guards (I1).
 //
 // # Roles
@@ -44,6 +45,8 @@
 //   - Do both halves: the second is not the first in the machine, in the guard of the statement, and in a constraint
 //     of the table (T33). Two browsers of one operator are one operator.
 //   - Change what the second agrees to: the facts of the proposal are hashed; when they are others now, it is proposed anew.
+//   - Make both halves: an administrator who gives access to two operators of his own, or takes an honest one's access by
+//     giving it anew, plays neither half for policy.OperatorSettling, and is seen meanwhile (Records.AccessGiven).
 //   - Type a stranger's SNILS first, so that she can never be confirmed: what was only typed gives way to the document at
 //     the desk, in the same commit; a confirmed holder is never touched (T21).
 //   - Take a contact over to approve as him: needs two as well.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"doverie/internal/audit"
@@ -44,6 +45,9 @@ type RecordStore interface {
 	VerifyEvents(ctx context.Context) (audit.Report, error)
 	RawFigures(ctx context.Context, since, now time.Time, late time.Duration) (Raw, error)
 	OperatorByLogin(ctx context.Context, login string) (Operator, error)
+	Operator(ctx context.Context, id string) (Operator, error)
+	// AccessEvents lists since then whose access was given or given anew, newest first.
+	AccessEvents(ctx context.Context, since time.Time, limit int) ([]audit.Event, error)
 }
 
 // Notes writes an event of its own; Cases has it.
@@ -118,6 +122,42 @@ func (s *Records) Verify(ctx context.Context, act effect.Act, who Operator) (aud
 		return audit.Report{}, err
 	}
 	return report, s.Notes.Note(ctx, act, s.Now(), []effect.Effect{about(who, "audit.verified", map[string]string{"intact": yes(report.Intact())})})
+}
+
+// Access is one operator who was given access, or was given it anew.
+type Access struct {
+	Operator Operator
+	By       string // name of the administrator; empty: from the command line
+	At       time.Time
+	Anew     bool
+}
+
+// AccessGiven lists whose access was given in the last 30 days, by whom and when, newest first, for the first page of
+// those who look after operators: one administrator who makes two operators for himself is seen (T33). Faults: Refused (role).
+func (s *Records) AccessGiven(ctx context.Context, who Operator) ([]Access, error) {
+	if !who.Works() || !who.Is(Senior, Auditor) {
+		return nil, notYours()
+	}
+	events, err := s.Store.AccessEvents(ctx, s.Now().Add(-span), 2*PageOf)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Access, 0, len(events))
+	for _, e := range events {
+		a := Access{At: e.At, Anew: e.Kind == "operator.renewed"}
+		if a.Operator, err = s.Store.Operator(ctx, strings.TrimPrefix(e.Object, "operator:")); err != nil {
+			return nil, err
+		}
+		if e.Act.Actor == effect.Operator {
+			by, err := s.Store.Operator(ctx, e.Act.ID)
+			if err != nil {
+				return nil, err
+			}
+			a.By = by.Name
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 // Figure is one number that may be shown: Few when it is about too few people.

@@ -76,7 +76,8 @@ type Wish struct {
 }
 
 // Act does what needs one operator, and proposes what needs two. The attempt at a code is counted before it is compared.
-// Faults: NotFound for another's case; Conflict (case over, facts, already proposed); Invalid with fields; Refused.
+// Faults: NotFound for another's case; Conflict (case over, facts, already proposed); Invalid with fields; Refused,
+// also "fault.desk.settling" of an act that needs two.
 func (s *Service) Act(ctx context.Context, act effect.Act, who Operator, caseID string, w Wish) (Act, error) {
 	seen, err := s.Cases.LookAtDesk(ctx, Asked{Case: caseID})
 	if err != nil {
@@ -110,6 +111,9 @@ func (s *Service) Act(ctx context.Context, act effect.Act, who Operator, caseID 
 		}
 		if !begun.Two && password != "" {
 			begun.Paper = s.Keys.Seal(sealPaper, []byte(id), []byte(password))
+		}
+		if err := s.settled(who, begun.Two, seen); err != nil {
+			return Outcome{}, err
 		}
 		a, effs, err := Act{}.Apply(seen.Circle.Now, s.Policy, begun)
 		if err != nil {
@@ -299,7 +303,7 @@ func (s *Service) keptOf(a Act) (Details, error) {
 }
 
 // Agree is the second operator's yes: the act is done in the same commit.
-// Faults: NotFound; Refused "fault.desk.same_operator"; Conflict (state, facts changed).
+// Faults: NotFound; Refused "fault.desk.same_operator", "fault.desk.settling"; Conflict (state, facts changed).
 func (s *Service) Agree(ctx context.Context, act effect.Act, who Operator, actID string) error {
 	seen, err := s.Cases.LookAtDesk(ctx, Asked{Act: actID})
 	if err != nil {
@@ -359,8 +363,20 @@ func (s *Service) decide(ctx context.Context, act effect.Act, who Operator, actI
 		if err := s.may(who, seen.Act); err != nil {
 			return Outcome{}, err
 		}
+		if err := s.settled(who, seen.Act.Two, seen); err != nil {
+			return Outcome{}, err
+		}
 		return next(seen)
 	})
+}
+
+// settled refuses, in an act that needs two operators, whoever was given his access lately: as the first, as the second,
+// and at the printer. The store asks the same of the row it locks.
+func (s *Service) settled(who Operator, two bool, seen Seen) error {
+	if !two || who.Settled(seen.Circle.Now, s.Policy) {
+		return nil
+	}
+	return fault.New(fault.Refused, "fault.desk.settling", fault.Args{"From": who.SettlesAt(s.Policy)})
 }
 
 func (s *Service) move(ctx context.Context, act effect.Act, who Operator, actID string, e Event) error {

@@ -57,8 +57,16 @@ type Operator struct {
 	EnrolUntil      time.Time
 	Keys            int // live ones; read along
 	CreatedAt       time.Time
+	EnrolledAt      time.Time // when access was given, or given anew, for the last time
 	Version         int64
 }
+
+// SettlesAt is from when on the operator may take part in an act of two operators. One administrator could make two
+// operators for himself: until then others see them (Records.AccessGiven), and neither proposes, decides or prints.
+func (o Operator) SettlesAt(p policy.Policy) time.Time { return o.EnrolledAt.Add(p.OperatorSettling) }
+
+// Settled tells whether that time has come.
+func (o Operator) Settled(now time.Time, p policy.Policy) bool { return !now.Before(o.SettlesAt(p)) }
 
 // Works tells whether the operator may act at all.
 func (o Operator) Works() bool { return o.State == Active && !o.OfficeClosed }

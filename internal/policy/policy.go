@@ -103,6 +103,7 @@ type Policy struct {
 	OperatorSession   time.Duration `key:"operator_session" doc:"longest life of an operator's session" min:"15m" max:"12h"`
 	OperatorIdle      time.Duration `key:"operator_idle" doc:"an operator's session unused this long ends" min:"1m" max:"30m"`
 	OperatorEnrolment time.Duration `key:"operator_enrolment" doc:"life of the one-time code with which a new operator makes his first key" min:"1h" max:"168h"`
+	OperatorSettling  time.Duration `key:"operator_settling" doc:"whoever's access was given, or given anew, takes no part in an act of two operators for this long" min:"0s" max:"720h"`
 	OperatorCase      time.Duration `key:"operator_case" doc:"how long a case stays open for the operator who opened it" min:"10m" max:"8h"`
 	OperatorLooks     int           `key:"operator_looks_hour" doc:"times one operator may look for an account in an hour, found or not" min:"3" max:"200"`
 	FiguresLeast      int           `key:"figures_least" doc:"figures about fewer people than this are not shown" min:"10" max:"1000"`
@@ -134,7 +135,7 @@ func Default() Policy {
 
 		CampaignLinkTTL: 60 * day, CountFloor: 10,
 		OperatorSession: 8 * time.Hour, OperatorIdle: 15 * time.Minute, OperatorEnrolment: 24 * time.Hour,
-		OperatorCase: time.Hour, OperatorLooks: 20, FiguresLeast: 10,
+		OperatorSettling: 72 * time.Hour, OperatorCase: time.Hour, OperatorLooks: 20, FiguresLeast: 10,
 	}
 }
 

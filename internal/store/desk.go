@@ -9,6 +9,7 @@ import (
 	"doverie/internal/desk"
 	"doverie/internal/effect"
 	"doverie/internal/fault"
+	"doverie/internal/policy"
 	"doverie/internal/trust"
 )
 
@@ -76,6 +77,16 @@ func working(ctx context.Context, tx *Tx, act effect.Act) error {
 			AND EXISTS (SELECT 1 FROM offices f WHERE f.id = operators.office_id AND f.closed_at IS NULL)`, act.ID)
 }
 
+// settled refuses, in an act that needs two operators, whoever was given his access lately: an administrator could have
+// made both of them for himself (T33). The row is held by working already.
+func settled(ctx context.Context, tx *Tx, act effect.Act, out desk.Outcome, p policy.Policy) error {
+	if act.Actor != effect.Operator || out.Act == nil || !out.Act.Two {
+		return nil
+	}
+	return tx.execOneOr(ctx, fault.New(fault.Refused, "fault.desk.settling", nil).Because(ErrGuard),
+		`UPDATE operators SET login = login WHERE id = $1 AND COALESCE(enrolled_at, created_at) <= $2`, act.ID, Micros(tx.Now().Add(-p.OperatorSettling)))
+}
+
 // Note implements desk.Cases.
 func (d *Desk) Note(ctx context.Context, act effect.Act, now time.Time, effects []effect.Effect) error {
 	return d.s.Apply(ctx, act, now, d.p.Version, effects)
@@ -139,6 +150,9 @@ func (d *Desk) DecideAtDesk(ctx context.Context, act effect.Act, asked desk.Aske
 			return err
 		}
 		if err := working(ctx, tx, act); err != nil {
+			return err
+		}
+		if err := settled(ctx, tx, act, out, d.p); err != nil {
 			return err
 		}
 		if err := writeDesk(ctx, tx, out); err != nil {

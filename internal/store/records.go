@@ -41,6 +41,16 @@ func (s *Store) OperatorEvents(ctx context.Context, q desk.Query) (found []audit
 	return found, err
 }
 
+// AccessEvents implements desk.RecordStore, by an index of its own.
+func (s *Store) AccessEvents(ctx context.Context, since time.Time, limit int) (found []audit.Event, err error) {
+	err = s.Read(ctx, func(ctx context.Context, q Querier) (err error) {
+		found, err = Collect(scanEvent)(q.Query(ctx, `SELECT `+eventColumns+` FROM events
+			WHERE kind IN ('operator.added', 'operator.renewed') AND at >= $1 ORDER BY seq DESC LIMIT $2`, Micros(since), limit))
+		return err
+	})
+	return found, err
+}
+
 // RawFigures counts for the service's own eyes; package desk leaves out what is about too few people.
 func (s *Store) RawFigures(ctx context.Context, since, now time.Time, late time.Duration) (raw desk.Raw, err error) {
 	err = s.Read(ctx, func(ctx context.Context, q Querier) error {

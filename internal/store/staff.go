@@ -11,7 +11,8 @@ import (
 )
 
 const operatorColumns = `o.id, o.login, o.name, o.office_id, f.name, f.closed_at, o.role, o.state, o.password_hash, o.totp, o.totp_last_step,
-	o.enrol_hash, o.enrol_until, (SELECT COUNT(k.id) FROM operator_keys k WHERE k.operator_id = o.id AND k.ended_at IS NULL), o.created_at, o.version`
+	o.enrol_hash, o.enrol_until, (SELECT COUNT(k.id) FROM operator_keys k WHERE k.operator_id = o.id AND k.ended_at IS NULL), o.created_at,
+	COALESCE(o.enrolled_at, o.created_at), o.version`
 
 const operatorFrom = ` FROM operators o JOIN offices f ON f.id = o.office_id `
 
@@ -19,9 +20,10 @@ func scanOperator(row func(...any) error) (desk.Operator, error) {
 	var o desk.Operator
 	var closed, until sql.NullInt64
 	var password sql.NullString
-	var created int64
+	var created, enrolled int64
 	err := row(&o.ID, &o.Login, &o.Name, &o.Office, &o.OfficeName, &closed, &o.Role, &o.State, &password, &o.TOTP, &o.TOTPLastStep,
-		&o.EnrolHash, &until, &o.Keys, &created, &o.Version)
+		&o.EnrolHash, &until, &o.Keys, &created, &enrolled, &o.Version)
+	o.EnrolledAt = FromMicros(enrolled)
 	o.OfficeClosed, o.PasswordHash, o.EnrolUntil, o.CreatedAt = closed.Valid, password.String, FromNullMicros(until), FromMicros(created)
 	return o, err
 }
@@ -146,9 +148,9 @@ func writeOffices(ctx context.Context, tx *Tx, _ time.Time, c desk.StaffChange) 
 
 func writeOperators(ctx context.Context, tx *Tx, _ time.Time, c desk.StaffChange) error {
 	if o := c.NewOperator; o != nil {
-		if err := tx.ExecOne(ctx, `INSERT INTO operators (id, login, name, office_id, role, state, password_hash, totp, totp_last_step, enrol_hash, enrol_until, created_at, version)
-			VALUES `+places(1, 13), o.ID, clean(o.Login), clean(o.Name), o.Office, o.Role, o.State, NullText(o.PasswordHash), o.TOTP, o.TOTPLastStep,
-			o.EnrolHash, NullMicros(o.EnrolUntil), Micros(o.CreatedAt), o.Version); err != nil {
+		if err := tx.ExecOne(ctx, `INSERT INTO operators (id, login, name, office_id, role, state, password_hash, totp, totp_last_step, enrol_hash, enrol_until, created_at, enrolled_at, version)
+			VALUES `+places(1, 14), o.ID, clean(o.Login), clean(o.Name), o.Office, o.Role, o.State, NullText(o.PasswordHash), o.TOTP, o.TOTPLastStep,
+			o.EnrolHash, NullMicros(o.EnrolUntil), Micros(o.CreatedAt), Micros(o.EnrolledAt), o.Version); err != nil {
 			return err
 		}
 	}
@@ -156,9 +158,9 @@ func writeOperators(ctx context.Context, tx *Tx, _ time.Time, c desk.StaffChange
 		return nil
 	}
 	o := c.After
-	return tx.ExecOne(ctx, `UPDATE operators SET state = $1, password_hash = $2, totp = $3, totp_last_step = $4, enrol_hash = $5, enrol_until = $6, version = version + 1
-		WHERE id = $7 AND version = $8`,
-		o.State, NullText(o.PasswordHash), o.TOTP, o.TOTPLastStep, o.EnrolHash, NullMicros(o.EnrolUntil), c.Before.ID, c.Before.Version)
+	return tx.ExecOne(ctx, `UPDATE operators SET state = $1, password_hash = $2, totp = $3, totp_last_step = $4, enrol_hash = $5, enrol_until = $6, enrolled_at = $7, version = version + 1
+		WHERE id = $8 AND version = $9`,
+		o.State, NullText(o.PasswordHash), o.TOTP, o.TOTPLastStep, o.EnrolHash, NullMicros(o.EnrolUntil), Micros(o.EnrolledAt), c.Before.ID, c.Before.Version)
 }
 
 func writeOperatorKeys(ctx context.Context, tx *Tx, now time.Time, c desk.StaffChange) error {

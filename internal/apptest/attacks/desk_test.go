@@ -264,6 +264,90 @@ func TestT33_InsiderOperator(t *testing.T) {
 	})
 }
 
+// T33: one administrator gives access to two operators who are both himself, or takes over an honest one's access by giving
+// it anew, and plays both halves of two operators. For three days neither half is his; meanwhile others see them.
+func TestT33_OneAdministratorMakesTwo(t *testing.T) {
+	const town = "МФЦ Заречный"
+	t.Run("both new", func(t *testing.T) {
+		c := staffed(t, "sqlite")
+		link := c.text(`SELECT id FROM links WHERE principal_id = $1`, c.Vera.ID)
+		first, second := c.HireNow("ivan", desk.Clerk, town), c.HireNow("pyotr", desk.Clerk, town)
+		one, two := c.Operator(first), c.Operator(second)
+		visit := one.OpenCase(c.Vera.Phone, "lost_password")
+		for kind, fields := range map[string][]string{"recover": nil, "end_link": {"link", link}} {
+			c.shows(one.Get(visit+"/acts/"+kind), c.T("operator.settling"))
+			a := one.Post(visit+"/acts/"+kind, append(fields, "seen", "yes")...)
+			if a.Status == http.StatusSeeOther {
+				t.Errorf("%s: a new operator proposed it", kind)
+			}
+		}
+		if n := c.count(`SELECT COUNT(id) FROM desk_acts`); n != 0 {
+			t.Errorf("%d acts", n)
+		}
+		// As the second, beside an honest first.
+		act := c.anna.Act(c.anna.OpenCase(c.Vera.Phone, "lost_password"), "recover")
+		c.shows(two.Get(act), c.T("operator.settling"))
+		for _, move := range [][]string{{"/agree", "seen", "yes"}, {"/decline", "why", "doubt"}} {
+			if a := two.Post(act+move[0], move[1:]...); a.Status != http.StatusForbidden {
+				t.Errorf("%s: %d", move[0], a.Status)
+			}
+		}
+		// What one operator does alone he does from the first day.
+		c.shows(one.Get(visit), c.T("operator.act.name"))
+		one.Act(visit, "name", "family", "Смирнова", "given", "Вера")
+		// Who looks after operators sees both, and who gave them access.
+		for _, role := range []desk.Role{desk.Senior, desk.Auditor} {
+			page := c.Operator(c.Hire("watch-"+string(role), role, town)).Get("/operator")
+			c.shows(page, c.T("operator.access"))
+			c.shows(page, "ivan")
+			c.shows(page, "pyotr")
+		}
+		c.hides("an operator's first page", c.anna.Get("/operator"), "pyotr")
+		// One moment before it is over, and at it.
+		settles := second.SettlesAt(c.Policy)
+		c.wait(settles.Sub(c.Clock.Now()) - 5*time.Minute)
+		act = c.anna.Act(c.anna.OpenCase(c.Vera.Phone, "lost_password"), "recover")
+		two = c.Operator(second)
+		c.Clock.Advance(settles.Sub(c.Clock.Now()) - time.Microsecond)
+		if a := two.Post(act+"/agree", "seen", "yes"); a.Status != http.StatusForbidden {
+			t.Errorf("a microsecond early: %d", a.Status)
+		}
+		c.password(c.Vera, apptest.Password)
+		c.Clock.Advance(time.Microsecond)
+		two.Want(two.Post(act+"/agree", "seen", "yes"), act)
+	})
+	t.Run("given anew", func(t *testing.T) {
+		// Anna proposed, Boris agreed, and the paper waits. The administrator gives Anna's access anew, to himself.
+		c := staffed(t, "sqlite")
+		act := c.anna.Act(c.anna.OpenCase(c.Vera.Phone, "lost_password"), "recover")
+		c.boris.Want(c.boris.Post(act+"/agree", "seen", "yes"), act)
+		other := c.anna.Act(c.anna.OpenCase(c.Alexey.Phone, "lost_password"), "recover")
+		galina := c.Operator(c.Hire("galina", desk.Administrator, town))
+		thief := c.Operator(c.Renewed(galina, c.Anna))
+		for _, path := range []string{act + "/paper", other + "/withdraw"} {
+			if a := thief.Post(path); a.Status != http.StatusForbidden {
+				t.Errorf("%s: %d", path, a.Status)
+			}
+		}
+		page := c.Operator(c.Hire("auditor", desk.Auditor, town)).Get("/operator")
+		c.shows(page, "anna")
+		c.shows(page, c.T("operator.access.anew", "By", "Оператор galina", "At", c.Clock.Now())[:20])
+	})
+	t.Run("the statement itself", func(t *testing.T) {
+		// A request that carries an operator as he was before his access was given anew.
+		c := staffed(t, "sqlite")
+		act := c.anna.Act(c.anna.OpenCase(c.Vera.Phone, "lost_password"), "recover")
+		c.DB.Exec(t, `UPDATE operators SET enrolled_at = $1 WHERE id = $2`, c.Clock.Now().UnixMicro(), c.Boris.ID)
+		err := c.Desk.Agree(t.Context(), c.by(c.Boris), c.Boris.Operator, strings.TrimPrefix(act, "/operator/acts/"))
+		if !fault.HasKey(err, "fault.desk.settling") {
+			t.Errorf("agreed with an old record: %v", err)
+		}
+		// A row of the former program, which does not know the column, is as old as it is.
+		c.DB.Exec(t, `UPDATE operators SET enrolled_at = NULL, created_at = created_at - $1 WHERE id = $2`, c.Policy.OperatorSettling.Microseconds(), c.Boris.ID)
+		c.boris.Want(c.boris.Post(act+"/agree", "seen", "yes"), act)
+	})
+}
+
 // tryExec runs a statement that must fail.
 func (s *scene) tryExec(query string) error {
 	return s.Store.InTx(s.t.Context(), func(ctx context.Context, tx *store.Tx) error {

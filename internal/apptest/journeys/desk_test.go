@@ -31,8 +31,17 @@ type employee struct {
 	totp  []byte
 }
 
-// employ adds an operator and lets him come in with his one-time code from paper.
+// employ adds an operator and lets him come in with his one-time code from paper. He has been there long enough to take
+// part in acts of two.
 func (s *stage) employ(login string, role desk.Role) *employee {
+	s.t.Helper()
+	e := s.newcomer(login, role)
+	s.Settled(login)
+	return e
+}
+
+// newcomer is an operator on his first day.
+func (s *stage) newcomer(login string, role desk.Role) *employee {
 	s.t.Helper()
 	_, code, err := s.Staff.InviteFirst(s.t.Context(), effect.Act{Actor: effect.System}, desk.NewOperator{Login: login, Name: "Оператор " + login, Role: role}, office, "Новосибирск")
 	if err != nil {
@@ -151,6 +160,43 @@ func TestServiceDesk(t *testing.T) {
 					t.Error("a password is in the log")
 				}
 			}
+		})
+	}
+}
+
+// TestFirstDays: an operator who was given access today reads, before he does anything, that he takes no part in what two
+// operators do, and from when on he will; a senior one reads who was given access, by whom and when.
+func TestFirstDays(t *testing.T) {
+	for _, w := range []way{{"en", true, "postgres"}, {"ru", false, "sqlite"}} {
+		t.Run(w.String(), func(t *testing.T) {
+			s := atDesk(t, w)
+			ivan, senior := s.newcomer("ivan", desk.Clerk), s.employ("olga", desk.Senior)
+			made, err := s.Store.OperatorByLogin(t.Context(), "ivan")
+			if err != nil {
+				t.Fatal(err)
+			}
+			from := s.T("operator.settling.text", "From", made.SettlesAt(s.Policy), "Time", s.Policy.OperatorSettling)
+			ivan.Go("/operator/acts")
+			ivan.See(s.T("operator.settling"), from)
+			ivan.look("the queue on the first day")
+			ivan.visit(s.Vera.Phone, desk.LostPassword)
+			ivan.Press(`main a[href$="/acts/recover"]`)
+			ivan.See(s.T("operator.settling"), from)
+			ivan.look("an act of two on the first day")
+			if ivan.Exists(`main form[action$="/acts/recover"]`) {
+				t.Error("the form is offered all the same")
+			}
+			senior.visit(s.Vera.Phone, desk.LostPassword)
+			senior.do(desk.Recover)
+			senior.sure("/acts/recover")
+			ivan.shift()
+			ivan.Go("/operator/acts")
+			ivan.Press(`main .rows a[href^="/operator/acts/"]`)
+			ivan.See(from)
+			ivan.look("what waits for a second, on the first day")
+			senior.shift()
+			senior.See(s.T("operator.access"), "ivan", s.T("operator.access.given", "By", s.T("operator.access.command"), "At", made.CreatedAt))
+			senior.look("who was given access")
 		})
 	}
 }
