@@ -60,7 +60,7 @@ func TestT50_WhatWasReallySent(t *testing.T) {
 	s.Advance(s.Policy.Hold)
 	vera, maria := s.Client(), s.signedIn(s.Maria)
 	alexey = s.signedIn(s.Alexey)
-	masked := strings.TrimPrefix(account.MaskPhone(s.Vera.Phone), "+") // which a page writes in its own way
+	masked := apptest.Words(strings.TrimPrefix(account.MaskPhone(s.Vera.Phone), "+")) // the plus a page writes in its own way
 	vera.SignIn(s.Vera, apptest.NewPassword)
 	s.Settle()
 
