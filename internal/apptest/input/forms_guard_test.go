@@ -58,7 +58,7 @@ func guardForms() []form {
 				{typed: "the box is not ticked", with: []string{"sure", absent}, says: []say{words("account_close.sure.missing")}},
 				{
 					typed: "somebody guards the account", status: 403, says: []say{words("fault.close.guarded")},
-					first: func(p *play, _ *apptest.Client) { p.linked() },
+					first: func(p *play, _ *apptest.Client) { p.accepted() },
 				},
 			},
 		},

@@ -108,9 +108,16 @@ func steppingUp(path string) scene {
 // linked makes Alexey guard Vera, settled, and returns the link's id.
 func (p *play) linked() (link string) {
 	p.t.Helper()
+	link = p.accepted()
+	p.Advance(p.Policy.Settling + time.Minute)
+	return link
+}
+
+// accepted is linked a moment ago: it guards, and nobody's session is over.
+func (p *play) accepted() (link string) {
+	p.t.Helper()
 	link = p.invited()
 	p.must(p.Links.Accept(p.t.Context(), actOfTests, p.Alexey.ID, link))
-	p.Advance(p.Policy.Settling + time.Minute)
 	return link
 }
 
