@@ -158,6 +158,9 @@ func New(t testing.TB, engine string, o Options) *World {
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
+		// A parallel test keeps what its ended subtests registered until it ends itself; hundreds of servers are too many.
+		w.App, w.build, server.Config.Handler = nil, nil, nil
+		w.front.Store(nil)
 	})
 	var err error
 	if w.hash, err = w.Passwords.Hash(context.Background(), Password); err != nil {
